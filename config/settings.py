@@ -1,0 +1,149 @@
+"""All settings. The environment is read here and nowhere else; there are none that only production has."""
+
+from pathlib import Path
+
+from config import env
+from config.logging import LOGGING  # noqa: F401  (Django reads it by name)
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+DEBUG = env.flag("HOLDPOINT_DEBUG", False)
+SECRET_KEY = env.text("HOLDPOINT_SECRET_KEY", "only-for-commands-that-sign-nothing" if DEBUG else None)
+ENVIRONMENT = env.choice("HOLDPOINT_ENVIRONMENT", "demo", ("demo", "staging", "production"))
+ALLOWED_HOSTS = env.words("HOLDPOINT_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("HOLDPOINT_ORIGINS")
+
+INSTALLED_APPS = [
+    "tenants",
+    "runs",
+    "approvals",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "channels",
+    "csp",
+    "django_htmx",
+    "guardian",
+    "template_partials",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "tenants.views.ErrorPages",
+]
+
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "config.shell.shell",
+            ],
+        },
+    }
+]
+
+# The owner migrates; everything else runs as the application role, which owns nothing.
+_ROLE = env.choice("HOLDPOINT_ROLE", "app", ("app", "owner"))
+_URL = env.text("DATABASE_OWNER_URL" if _ROLE == "owner" else "DATABASE_URL", "postgresql:///holdpoint")
+DATABASES = {"default": env.database(_URL)}
+DATABASES["default"]["CONN_MAX_AGE"] = int(env.number("HOLDPOINT_CONNECTION_AGE", 60, least=0, most=86400))
+DATABASE_DIRECT_URL = env.text("DATABASE_DIRECT_URL", _URL)  # LISTEN needs a session of its own
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "tenants.User"
+AUTHENTICATION_BACKENDS = [
+    "allauth.account.auth_backends.AuthenticationBackend",
+    "guardian.backends.ObjectPermissionBackend",
+]
+GUARDIAN_MONKEY_PATCH_USER = False
+ANONYMOUS_USER_NAME = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = False
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.flag("HOLDPOINT_HTTPS", False)
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "font-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = env.text("HOLDPOINT_STATIC_ROOT", str(BASE_DIR / ".data" / "static"))
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+# Every web process listens to PostgreSQL itself and hands news on in its own memory.
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 500}}}
+
+BROKER_URL = env.text("BROKER_URL", "")
+HOLDPOINT_DISPATCH = {
+    "embedded": "runs.embedded.NotifyDispatch",
+    "celery": "runs.tasks.CeleryDispatch",
+}[env.choice("HOLDPOINT_DISPATCH", "celery" if BROKER_URL else "embedded", ("embedded", "celery"))]
+HOLDPOINT_GATE = "approvals.gate.PolicyGate"
+HOLDPOINT_BOUNDARIES = env.text("HOLDPOINT_BOUNDARIES", "")  # dotted path of a hook that fault tests install
+HOLDPOINT_LEASE_SECONDS = env.number("HOLDPOINT_LEASE_SECONDS", 10, least=0.5, most=300)
+HOLDPOINT_WORKER_THREADS = int(env.number("HOLDPOINT_WORKER_THREADS", 8, least=1, most=256))
+HOLDPOINT_TOOL_TIMEOUT_SECONDS = env.number("HOLDPOINT_TOOL_TIMEOUT_SECONDS", 10, least=0.1, most=600)
+HOLDPOINT_WORLD = {
+    "orders": env.text("HOLDPOINT_ORDERS_URL", ""),
+    "ledger": env.text("HOLDPOINT_LEDGER_URL", ""),
+    "smtp": env.text("HOLDPOINT_SMTP_URL", ""),
+    "mailbox": env.text("HOLDPOINT_MAILBOX_URL", ""),
+}

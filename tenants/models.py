@@ -1,0 +1,143 @@
+"""Who: people, tenants, memberships, keys of programs, and the stops."""
+
+import uuid
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from tenants.keys import TenantModel, uuid7
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(force_insert=True)
+        return user
+
+    def get_by_natural_key(self, email: str | None) -> "User":
+        return self.get(email=(email or "").lower())
+
+
+class User(AbstractBaseUser):
+    """A person who signs in. What they may do is a `Membership`, never a flag here."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField(unique=True, max_length=254)
+    name = models.CharField(max_length=120)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = UserManager()
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS = ["name"]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @property
+    def initials(self) -> str:
+        words = self.name.split() or [self.email]
+        return "".join(word[0] for word in (words[0], words[-1])[: len(words)]).upper()
+
+    is_superuser = False  # guardian asks; nobody here is one, and global permissions do not exist
+
+
+class Tenant(models.Model):
+    """One customer. Its rows carry its id; row-level security keeps them apart."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.SlugField(unique=True, max_length=40)
+    name = models.CharField(max_length=120)
+    currency = models.CharField(max_length=3, default="EUR")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(models.TextChoices):
+    OWNER = "owner", "Owner"  # everything, members included
+    ADMIN = "admin", "Admin"  # flags, stops, policies
+    REVIEWER = "reviewer", "Reviewer"  # decides requests
+    SUPPORT = "support", "Support"  # repairs runs
+    STARTER = "starter", "Starter"  # may start runs
+    VIEWER = "viewer", "Viewer"  # looks
+
+
+class Membership(TenantModel):
+    """A person's one role in a tenant. Whether a vote counts is read from here in SQL, at the claim."""
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "user"], name="membership_once_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user} as {self.role}"
+
+    @property
+    def is_active(self) -> bool:
+        return self.revoked_at is None
+
+
+class ApiKey(TenantModel):
+    """A program's key. Only its hash is kept; the person behind it counts as requester of what it starts."""
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="+")
+    label = models.CharField(max_length=80)
+    hash = models.CharField(max_length=64)  # SHA-256, lower hex
+    scopes = models.JSONField(default=list)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "hash"], name="api_key_hash_once")]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class Stop(TenantModel):
+    """A kill switch that is on. Lifting it writes `lifted_*`; rows are never deleted, so history is the table."""
+
+    class Scope(models.TextChoices):
+        TENANT = "tenant", "Everything of this tenant"
+        WORKFLOW = "workflow", "One workflow"
+        RELEASE = "release", "One release"
+        TOOL = "tool", "One tool"
+
+    scope = models.CharField(max_length=10, choices=Scope)
+    target = models.CharField(max_length=120, blank=True)  # name of workflow, release or tool; empty for the tenant
+    reason = models.CharField(max_length=500)
+    actor = models.ForeignKey(User, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    lifted_at = models.DateTimeField(null=True)
+    lifted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "scope", "target"], condition=Q(lifted_at=None), name="stop_once_while_on"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"stop of {self.get_scope_display()} {self.target}".strip()
+
+
+class GlobalStop(models.Model):
+    """The switch over all tenants. It has no tenant, so it is on the register of exempt tables."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    reason = models.CharField(max_length=500)
+    actor = models.ForeignKey(User, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    lifted_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"global stop since {self.created_at}"

@@ -1,0 +1,71 @@
+"""The one way to a tenant's rows: a transaction that names the tenant.
+
+`SET LOCAL` ends with the transaction, so a pooled connection never carries a tenant to the next user.
+Without it row-level security shows no rows at all.
+"""
+
+import enum
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection, transaction
+
+from tenants import errors
+
+
+class Lock(enum.IntEnum):
+    """First key of the advisory locks that claims share and withdrawals of permission take alone."""
+
+    GLOBAL = 0x484F_0001
+    TENANT = 0x484F_0002
+
+
+@contextmanager
+def tenant(tenant_id: uuid.UUID, *, durable: bool = False) -> Iterator[None]:
+    """A transaction in which `tenant_id` is the tenant. `durable=True` refuses to be nested.
+
+    Nested calls for the same tenant join the outer transaction as a savepoint; for another one they
+    raise `TenantMissing`, because one transaction serves one tenant.
+    """
+    outer = getattr(connection, "holdpoint_tenant", None) if connection.in_atomic_block else None
+    if outer is not None and outer != tenant_id:
+        raise errors.TenantMissing(f"A transaction for tenant {outer} cannot serve {tenant_id}.")
+    with transaction.atomic(durable=durable):
+        if outer is None:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('app.tenant', %s, true)", [str(tenant_id)])
+            connection.holdpoint_tenant = tenant_id
+        try:
+            yield
+        finally:
+            if outer is None:
+                connection.holdpoint_tenant = None
+
+
+def current() -> uuid.UUID:
+    """The tenant of this transaction. Raises `TenantMissing` outside of one."""
+    found = getattr(connection, "holdpoint_tenant", None)
+    if found is None or not connection.in_atomic_block:
+        raise errors.TenantMissing()
+    return found
+
+
+def share_permission() -> None:
+    """Take the advisory locks of a claim, shared: global, then tenant. Whoever withdraws permission waits for us."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, 0)", [Lock.GLOBAL])
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, hashtext(%s))", [Lock.TENANT, str(current())])
+
+
+def withdraw_permission(*, everywhere: bool = False) -> None:
+    """Take the same locks alone, before a stop, a revocation or a stricter policy is written.
+
+    Claims in progress finish first; every later claim sees what this transaction commits.
+    """
+    with connection.cursor() as cursor:
+        if everywhere:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [Lock.GLOBAL])
+            return
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, 0)", [Lock.GLOBAL])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [Lock.TENANT, str(current())])
