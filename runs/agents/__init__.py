@@ -1,0 +1,8 @@
+"""Agents: workflows, the models that plan in them, and the contracts their words must pass.
+
+Importing this package registers every workflow of the product.
+"""
+
+from runs.agents import refund_desk
+
+__all__ = ["refund_desk"]

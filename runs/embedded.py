@@ -1,0 +1,121 @@
+"""The embedded worker: one process, a pool of threads, woken by PostgreSQL itself."""
+
+import logging
+import signal
+import threading
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connection
+
+from runs import agents
+from runs.engine import recovery
+from runs.engine.worker import Incarnation, Lease
+
+log = logging.getLogger(__name__)
+CHANNEL = "holdpoint_work"
+POLL_S = 0.5  # how long a lost message can delay a run
+SWEEP_S = 1.0
+WORKFLOWS = agents.__all__
+
+
+class NotifyDispatch:
+    """Dispatch by NOTIFY: no broker, and nothing to lose."""
+
+    def wake(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"NOTIFY {CHANNEL}")
+
+
+class Loop:
+    """Claims ready runs while a thread is free, beats, sweeps, and ends when told."""
+
+    def __init__(self, *, threads: int, tenants: Sequence[uuid.UUID] | None = None) -> None:
+        self._threads, self._tenants = threads, tenants
+        self._incarnation = Incarnation()
+        self._free = threading.Semaphore(threads)
+        self._woken = threading.Event()
+        self._ending = threading.Event()
+
+    def end(self, *_: object) -> None:
+        self._ending.set()
+        self._woken.set()
+
+    def run(self) -> None:
+        """Work until `end` is called; then finish what is in hand and give the leases back."""
+        self._incarnation.beat()
+        for task in (self._beat, self._listen, self._sweep):
+            threading.Thread(target=task, name=task.__name__, daemon=True).start()
+        log.info("the worker is ready", extra={"worker": self._incarnation.id, "threads": self._threads})
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="run") as pool:
+            while not self._ending.is_set():
+                if not self._claim(pool):
+                    self._woken.wait(POLL_S)
+                    self._woken.clear()
+        self._incarnation.stop()
+
+    def _claim(self, pool: ThreadPoolExecutor) -> bool:
+        """Hand ready runs to free threads; False when there was nothing to do or no thread."""
+        free = 0
+        while free < self._threads and self._free.acquire(blocking=False):
+            free += 1
+        leases: list[Lease] = []
+        if free:
+            try:
+                leases = self._incarnation.claim_ready(free, self._tenants)
+            except DatabaseError:
+                log.exception("the database does not answer; trying again")
+                connection.close()
+        for _ in range(free - len(leases)):
+            self._free.release()
+        for lease in leases:
+            pool.submit(self._work, lease)
+        return bool(leases)
+
+    def _work(self, lease: Lease) -> None:
+        try:
+            self._incarnation.execute(lease)
+        except Exception:
+            log.exception("the engine failed under a run", extra={"run": lease.run})
+        finally:
+            self._free.release()
+            self._woken.set()
+
+    def _beat(self) -> None:
+        while not self._ending.wait(self._incarnation.lease_s / 4):
+            self._guarded(self._incarnation.beat)
+
+    def _sweep(self) -> None:
+        while not self._ending.wait(SWEEP_S):
+            self._guarded(lambda: recovery.sweep(self._tenants))
+
+    def _guarded(self, work) -> None:  # type: ignore[no-untyped-def]
+        try:
+            close_old_connections()
+            work()
+        except DatabaseError:
+            log.exception("the database does not answer; trying again")
+            connection.close()
+
+    def _listen(self) -> None:
+        """Turn NOTIFY into a wake-up. Without a direct connection the poll carries on alone."""
+        while not self._ending.is_set():
+            try:
+                with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True) as direct:
+                    direct.execute(f"LISTEN {CHANNEL}")
+                    for _ in direct.notifies():
+                        self._woken.set()
+            except psycopg.Error:
+                log.warning("listening was interrupted; the poll carries on", exc_info=True)
+                self._ending.wait(POLL_S)
+
+
+def work(*, threads: int) -> None:
+    """Run the loop in this process until SIGTERM or SIGINT."""
+    loop = Loop(threads=threads)
+    signal.signal(signal.SIGTERM, loop.end)
+    signal.signal(signal.SIGINT, loop.end)
+    loop.run()

@@ -1,0 +1,155 @@
+"""One action on its way: propose, wait for people, claim, send. Each replay picks it up where it stands."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from runs import errors, gates, journal
+from runs.engine import actions, sending
+from runs.engine.claim import Refused, claim
+from runs.engine.history import History
+from runs.journal import Entry
+from runs.models import Action, Run
+from runs.states import ActionStatus, RunStatus, WaitKind
+from runs.tools import registry
+from runs.tools.registry import Tool
+from tenants import scoping
+
+LOOK_AGAIN_S = 2.0  # while a stop is on, or the present state cannot be read
+A = ActionStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the workflow, or a compensation, asks for."""
+
+    path: str
+    tool: Tool
+    arguments: Any
+    context: dict[str, Any]
+    requested_by_id: Any = None
+    compensates_id: Any = None
+
+
+def carry_out(run: Run, epoch: int, history: History, wanted: Wanted, check_lease: Callable[[], None]) -> Any:
+    """The typed receipt; raises `ActionRefused`, `ActionFailed`, or parks by `Suspend`."""
+    past = history.visit(wanted.path, ("action.",))
+    if past is not None and past.body.get("receipt") and past.kind in ("action.done", "action.settled"):
+        return wanted.tool.output.model_validate(past.body["receipt"])
+    if past is None:
+        history.check_complete(wanted.path)
+    check_lease()
+    action = _find(run, wanted.path) or _propose(run, epoch, wanted)
+    if action.status == A.READY:
+        action = _execute(run, epoch, action, wanted.tool, check_lease)
+    return _told(run, epoch, action, wanted)
+
+
+def _find(run: Run, path: str) -> Action | None:
+    with scoping.tenant(run.tenant_id):
+        return Action.objects.filter(tenant_id=run.tenant_id, run=run, path=path).first()
+
+
+def _propose(run: Run, epoch: int, wanted: Wanted) -> Action:
+    value, payload = registry.checked(wanted.tool, wanted.arguments)
+    snapshot = None
+    if wanted.tool.snapshot is not None:
+        snapshot = _present(run, epoch, wanted.tool, value)
+    with scoping.tenant(run.tenant_id, durable=True):
+        return actions.propose(
+            run,
+            epoch=epoch,
+            path=wanted.path,
+            tool=wanted.tool,
+            payload=payload,
+            context=wanted.context | {"snapshot": snapshot},
+            requested_by_id=wanted.requested_by_id,
+            compensates_id=wanted.compensates_id,
+        )
+
+
+def _present(run: Run, epoch: int, tool: Tool, value: Any) -> dict[str, Any]:
+    """The target as it is now. When it cannot be read the run parks and looks again: no guess, no gap."""
+    try:
+        return tool.snapshot(value) if tool.snapshot else {}
+    except errors.ToolError as error:
+        _block(run, epoch, f"The present state of the target cannot be read: {error.message}")
+        raise errors.Suspend from error
+
+
+def _execute(run: Run, epoch: int, action: Action, tool: Tool, check_lease: Callable[[], None]) -> Action:
+    then = action.context.get("snapshot")
+    if tool.snapshot is not None and then is not None:
+        now = _present(run, epoch, tool, registry.parsed(tool, action.payload))
+        if now != then:
+            return _stale(run, action, then, now)
+    try:
+        claimed = claim(run, action.pk, epoch=epoch, digest=action.digest)
+    except Refused as refused:
+        return _not_now(run, epoch, action, refused.refusal)
+    return sending.execute(run, claimed, check_lease=check_lease)
+
+
+def _stale(run: Run, action: Action, then: dict[str, Any], now: dict[str, Any]) -> Action:
+    changed = ", ".join(f"{key} was {then.get(key)} and is {now.get(key)}" for key in now if now.get(key) != then.get(key))
+    with scoping.tenant(run.tenant_id, durable=True):
+        locked = actions.lock(action.pk)
+        gates.gate().lock(locked)
+        gates.gate().close(locked, "stale")
+        actions.deny(locked, code="stale", reason=f"The target changed since it was asked: {changed}.")
+    return locked
+
+
+def _not_now(run: Run, epoch: int, action: Action, refusal: gates.Refusal) -> Action:
+    """What a refused claim leads to. Nothing was sent, and nothing is lost."""
+    if refusal.code == "too_early" and refusal.not_before is not None:
+        with scoping.tenant(run.tenant_id, durable=True):
+            wait = max((refusal.not_before - journal.clock()).total_seconds(), 0.05)
+            status = actions.waiting_status(run)
+            journal.park(run, epoch=epoch, status=status, waiting_for=WaitKind.APPROVAL, ready_in_s=wait)
+        raise errors.Suspend
+    if refusal.code == "killed":
+        _block(run, epoch, refusal.why, path=action.path)
+        raise errors.Suspend
+    with scoping.tenant(run.tenant_id, durable=True):
+        locked = actions.lock(action.pk)
+        gates.gate().lock(locked)
+        if locked.status != A.READY:
+            return locked
+        if refusal.final:
+            gates.gate().close(locked, refusal.code)
+            actions.deny(locked, code=refusal.code, reason=refusal.why)
+        else:
+            gates.gate().reopen(locked, refusal)
+            actions.rehold(locked, why=refusal.why)
+    return locked
+
+
+def _block(run: Run, epoch: int, why: str, path: str = "") -> None:
+    """Park as blocked and look again soon; journalled once, not at every look."""
+    with scoping.tenant(run.tenant_id, durable=True):
+        now = Run.objects.get(tenant_id=run.tenant_id, pk=run.pk)
+        error = {"code": "blocked", "message": why, "path": path}
+        if now.error != error:
+            kind = "action.stopped" if path else "run.blocked"
+            entry = Entry(kind=kind, path=path, body={"why": why, "note": why}, status=RunStatus.BLOCKED, run={"error": error})
+            journal.append(run.pk, entry, epoch=epoch)
+        journal.park(run, epoch=epoch, status=RunStatus.BLOCKED, waiting_for="", ready_in_s=LOOK_AGAIN_S)
+
+
+def _told(run: Run, epoch: int, action: Action, wanted: Wanted) -> Any:
+    """What the workflow learns of where the action stands."""
+    if action.status == A.DONE:
+        return wanted.tool.output.model_validate(action.receipt)
+    error = action.error or {"code": action.status, "message": ""}
+    if action.status == A.DENIED:
+        raise errors.ActionRefused(wanted.path, action.refused_code, error["message"])
+    if action.status in (A.FAILED, A.NOT_DONE):
+        raise errors.ActionFailed(wanted.path, error)
+    if action.status == A.HELD:
+        with scoping.tenant(run.tenant_id, durable=True):
+            if Run.objects.filter(tenant_id=run.tenant_id, pk=run.pk, lease_epoch=epoch, lease_worker__isnull=False).exists():
+                actions.reopen_request(run, action, epoch=epoch)
+    elif action.status == A.CLAIMED:
+        raise errors.LeaseLost(f"action {action.pk} is being executed under another lease")
+    raise errors.Suspend

@@ -1,0 +1,79 @@
+"""What goes on without anybody asking: timers fire, requests expire, and runs of dead workers are taken over."""
+
+import logging
+import uuid
+from collections.abc import Sequence
+
+from django.db import DatabaseError, connection
+
+from runs import errors, gates, journal
+from runs.engine import actions, sending, waiting
+from runs.journal import Entry
+from runs.models import Action, Run, Wait
+from runs.states import ActionStatus, RunStatus, WaitKind
+from tenants import scoping
+
+log = logging.getLogger(__name__)
+BATCH = 200
+
+
+def sweep(tenants: Sequence[uuid.UUID] | None = None) -> int:
+    """One look at all that is due; returns how much was done. Several sweepers at once are harmless."""
+    only = list(tenants) if tenants is not None else None
+    return _sweep_waits(only) + _sweep_leases(only)
+
+
+def _sweep_waits(only: list[uuid.UUID] | None) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tenant_id, wait_id FROM due_waits_v1(%s, %s::uuid[])", [BATCH, only])
+        due = cursor.fetchall()
+    return sum(_guarded(_end_wait, tenant, wait) for tenant, wait in due)
+
+
+def _end_wait(tenant: uuid.UUID, wait_id: uuid.UUID) -> bool:
+    with scoping.tenant(tenant, durable=True):
+        row = Wait.objects.get(tenant_id=tenant, pk=wait_id)
+        if row.kind != WaitKind.APPROVAL:
+            return waiting.resolve(row, how="due", value=None)
+        action = actions.lock(row.key)
+        return gates.gate().expire(action)
+
+
+def _sweep_leases(only: list[uuid.UUID] | None) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tenant_id, run_id, epoch FROM lost_leases_v1(%s, %s::uuid[])", [BATCH, only])
+        lost = cursor.fetchall()
+    return sum(_guarded(take_over, tenant, run, epoch) for tenant, run, epoch in lost)
+
+
+def take_over(tenant: uuid.UUID, run_id: uuid.UUID, epoch: int) -> bool:
+    """End the lease `epoch` of a worker that is gone. What it had claimed without a receipt is an unknown outcome."""
+    with scoping.tenant(tenant, durable=True):
+        claimed = list(
+            Action.objects.select_for_update()
+            .filter(tenant_id=tenant, run_id=run_id, status=ActionStatus.CLAIMED)
+            .order_by("id")
+        )
+        run = Run.objects.select_for_update().get(tenant_id=tenant, pk=run_id)
+        if run.lease_epoch != epoch or run.lease_worker_id is None:
+            return False
+        for action in claimed:
+            sending.mark_unknown(action, "The worker was lost after the claim, and no receipt was kept.")
+        if not claimed:
+            status = RunStatus.COMPENSATING if run.direction == "undo" else RunStatus.QUEUED
+            body = {"worker": str(run.lease_worker_id), "epoch": epoch}
+            lost = Entry(
+                kind="run.lease_lost", body=body, status=status, ready=journal.NOW, release=True, fence_off=True
+            )
+            journal.append(run_id, lost)
+    log.warning("a lease was lost", extra={"tenant": tenant, "run": run_id, "epoch": epoch, "unknown": len(claimed)})
+    return True
+
+
+def _guarded(work, *ids) -> int:  # type: ignore[no-untyped-def]
+    """One bad row must not keep the sweep from the others; it is looked at again next time."""
+    try:
+        return int(bool(work(*ids)))
+    except (errors.HoldpointError, DatabaseError):
+        log.exception("the sweep could not finish one item", extra={"ids": ids})
+        return 0

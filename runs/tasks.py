@@ -1,0 +1,65 @@
+"""Celery as dispatcher. A message says "look"; which run is claimed, and by whom, PostgreSQL decides."""
+
+import logging
+import threading
+import time
+
+from celery import shared_task
+from django.conf import settings
+from django.db import DatabaseError, connection
+from kombu.exceptions import OperationalError
+
+from runs import agents
+from runs.engine import recovery
+from runs.engine.worker import Incarnation
+
+log = logging.getLogger(__name__)
+WORKFLOWS = agents.__all__
+_mine: dict[str, Incarnation] = {}
+_lock = threading.Lock()
+
+
+class CeleryDispatch:
+    """Dispatch by a Celery message. A broker that is away costs time only: the sweep finds the run."""
+
+    def wake(self) -> None:
+        try:
+            look.apply_async(retry=False)
+        except OperationalError:
+            log.warning("the broker is away; the sweep will find the run")
+
+
+@shared_task(name="runs.look")
+def look() -> None:
+    """Claim one ready run and carry it out; look again while there is more."""
+    worker = _incarnation()
+    for lease in worker.claim_ready(1):
+        look.apply_async()  # pass the hint on before working, so that others help
+        worker.execute(lease)
+
+
+@shared_task(name="runs.sweep")
+def sweep() -> None:
+    """What is due, taken over or expired; then a hint, in case one was lost."""
+    recovery.sweep()
+    look.apply_async()
+
+
+def _incarnation() -> Incarnation:
+    """This process as a holder of leases, made at its first task, so after the pool has forked."""
+    with _lock:
+        if "it" not in _mine:
+            _mine["it"] = Incarnation()
+            _mine["it"].beat()
+            threading.Thread(target=_beat, args=(_mine["it"],), daemon=True).start()
+        return _mine["it"]
+
+
+def _beat(worker: Incarnation) -> None:
+    while True:
+        time.sleep(settings.HOLDPOINT_LEASE_SECONDS / 4)
+        try:
+            worker.beat()
+        except DatabaseError:
+            log.exception("the database does not answer; trying again")
+            connection.close()

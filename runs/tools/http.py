@@ -1,0 +1,70 @@
+"""HTTP for tools: every ending of a request becomes one of the tool errors, by whether something may have been done."""
+
+from typing import Any
+
+import httpx
+from django.conf import settings
+
+from runs import errors
+
+_client: dict[str, httpx.Client] = {}
+
+
+def call(method: str, base: str, path: str, *, key: str = "", json: Any = None) -> dict[str, Any] | None:
+    """The JSON object of a 2xx answer, or None for 404.
+
+    Raises `Unreachable` (nothing was sent), `Limited` (429), `Unavailable` (5xx), `Declined` (other 4xx),
+    or `Unclear` when the request left and no readable answer came: cut, timed out, or not JSON.
+    """
+    headers = {"Idempotency-Key": key} if key else {}
+    try:
+        answer = _connection().request(method, base + path, json=json, headers=headers)
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol):
+        raise errors.Unreachable(f"{_host(base)} could not be reached. Nothing was sent.") from None
+    except httpx.TimeoutException:
+        raise errors.Unclear(f"{_host(base)} did not answer in {_seconds():g} s.") from None
+    except httpx.HTTPError as error:
+        raise errors.Unclear(f"The line to {_host(base)} dropped before it answered ({type(error).__name__}).") from None
+    return _read(answer, base)
+
+
+def _read(answer: httpx.Response, base: str) -> dict[str, Any] | None:
+    host, status = _host(base), answer.status_code
+    if status == 404:
+        return None
+    if status == 429:
+        raise errors.Limited(f"{host} asked to slow down (429).", _retry_after(answer))
+    if status >= 500:
+        error = errors.Unavailable(f"{host} is not available ({status}).")
+        error.retry_after = _retry_after(answer)
+        raise error
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    if status >= 400:
+        why = body.get("error", "") if isinstance(body, dict) else ""
+        raise errors.Declined(f"{host} said no ({status}): {str(why).replace('_', ' ') or 'no reason given'}.")
+    if not isinstance(body, dict):
+        raise errors.Unclear(f"{host} answered {status} with something that is not a JSON object.")
+    return body
+
+
+def _retry_after(answer: httpx.Response) -> float | None:
+    raw = answer.headers.get("retry-after", "")
+    return float(raw) if raw.replace(".", "", 1).isdigit() else None
+
+
+def _connection() -> httpx.Client:
+    """One client for the process: httpx clients may be shared by threads."""
+    if "it" not in _client:
+        _client["it"] = httpx.Client(timeout=httpx.Timeout(_seconds(), connect=2.0), follow_redirects=False, trust_env=False)
+    return _client["it"]
+
+
+def _seconds() -> float:
+    return settings.HOLDPOINT_TOOL_TIMEOUT_SECONDS
+
+
+def _host(base: str) -> str:
+    return "The " + next((name for name, url in settings.HOLDPOINT_WORLD.items() if url == base), "service")

@@ -1,0 +1,105 @@
+"""Mail by SMTP. A message that left and was not confirmed is an unknown outcome: SMTP knows no idempotency key."""
+
+import smtplib
+import socket
+from email.message import EmailMessage
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from pydantic import Field
+
+from runs import errors
+from runs.states import EffectClass
+from runs.tools import http
+from runs.tools.registry import Probe, Tool, register
+from runs.tools.shop import Answer, Strict
+
+SENDER = "Refund desk <desk@northwind.example>"
+
+
+class Mail(Strict):
+    to: str = Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+$", max_length=254)
+    name: str = Field(max_length=120)
+    subject: str = Field(min_length=3, max_length=150, pattern=r"^[^\r\n]*$")
+    text: str = Field(min_length=10, max_length=5000)
+
+
+class MailReceipt(Answer):
+    to: str
+    message_id: str
+    answer: str  # what the receiving server said
+
+
+def send(mail: Mail, key: str) -> MailReceipt:
+    """Hand one message to the server. The effect key travels as X-Effect-Key and in the Message-ID."""
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = SENDER, mail.to, mail.subject
+    message["Message-ID"], message["X-Effect-Key"] = f"<{key}@holdpoint>", key
+    message.set_content(mail.text)
+    server = _connect()
+    try:
+        return MailReceipt(to=mail.to, message_id=message["Message-ID"], answer=_deliver(server, message, mail.to))
+    finally:
+        server.close()
+
+
+def _connect() -> smtplib.SMTP:
+    url = urlsplit(settings.HOLDPOINT_WORLD["smtp"])
+    try:
+        server = smtplib.SMTP(timeout=settings.HOLDPOINT_TOOL_TIMEOUT_SECONDS)
+        server.connect(url.hostname or "", url.port or 25)
+        server.ehlo_or_helo_if_needed()
+    except (OSError, smtplib.SMTPException):
+        raise errors.Unreachable("The mail server could not be reached. Nothing was sent.") from None
+    return server
+
+
+def _deliver(server: smtplib.SMTP, message: EmailMessage, to: str) -> str:
+    """Until DATA nothing has been accepted; after it only a 250 is certain."""
+    try:
+        for code, said in (server.mail("desk@northwind.example"), server.rcpt(to)):
+            _refuse(code, said)
+        code, said = server.data(message.as_bytes())
+    except smtplib.SMTPDataError as error:
+        _refuse(error.smtp_code, error.smtp_error)
+        raise errors.Declined("The mail server did not take the message.") from None
+    except smtplib.SMTPServerDisconnected:
+        raise errors.Unclear("The line to the mail server dropped before it confirmed.") from None
+    except (socket.timeout, TimeoutError):
+        raise errors.Unclear("The mail server did not answer in time.") from None
+    except OSError as error:
+        raise errors.Unclear(f"The line to the mail server broke ({type(error).__name__}).") from None
+    _refuse(code, said)
+    return f"{code} {said.decode('utf-8', 'replace')}"[:200]
+
+
+def _refuse(code: int, said: bytes) -> None:
+    words = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    if code >= 500:
+        raise errors.Declined(f"The mail server said no ({code}): {words[:200]}")
+    if code >= 400:
+        raise errors.Limited(f"The mail server asked to come back later ({code}): {words[:200]}")
+
+
+def look_up(mail: Mail, key: str) -> Probe:
+    """Ask the receiver's mailbox whether it has this message."""
+    body = http.call("GET", settings.HOLDPOINT_WORLD["mailbox"], f"/messages/by-key/{key}") or {}
+    found = body.get("messages", [])
+    if not found:
+        return Probe(found=False, receipt=None, detail="The mailbox has no message with this key.")
+    receipt = {"to": mail.to, "message_id": f"<{key}@holdpoint>", "answer": "found in the mailbox"}
+    return Probe(found=True, receipt=receipt, detail="The mailbox has this message.")
+
+
+SEND = register(
+    Tool(
+        name="send_email",
+        version=1,
+        title="Send an e-mail",
+        effect=EffectClass.IRREVERSIBLE,
+        input=Mail,
+        output=MailReceipt,
+        send=send,
+        probe=look_up,
+    )
+)
