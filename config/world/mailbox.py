@@ -1,0 +1,105 @@
+"""Where the demo's mail ends up: `python -m config.world.mailbox --port SMTP --http-port HTTP --data DIR`.
+
+SMTP  keeps every message as it came, also one that comes again. It is on disk before the 250.
+GET /                       the messages as a page, newest first
+GET /messages.json          {"messages": [{"id", "key" (X-Effect-Key), "message_id", "from", "to", "subject", "text",
+                            "headers": [[name, value]], "envelope": {"from", "to"}, "received_at", "copies"}]}, newest first;
+                            `copies` says how many messages have this key
+GET /messages/by-key/{key}  the same for one key; an empty list when there is none
+/faults                     see faults.py; each message counts, when its DATA is complete:
+    timeout 60 s without an answer, nothing kept | unavailable 451, limited 450, declined 550, rubbish a line that is no SMTP
+    reply: nothing kept | drop the message is kept and the connection cut before the 250
+
+Prints "ready http://127.0.0.1:HTTP smtp://127.0.0.1:SMTP" when both listen.
+"""
+
+import asyncio
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from config.world import faults, page, serving
+from config.world.letters import SCHEMA, Letters
+from config.world.record import Record
+
+LARGEST_MESSAGE = 2 * 1024 * 1024
+ON_PAGE = 200
+KEPT = "250 2.0.0 Kept"
+REPLIES = {
+    "unavailable": "451 4.3.0 The mailbox is not available, try again later",
+    "limited": "450 4.7.1 Too many messages, slow down",
+    "declined": "550 5.7.1 The mailbox does not take this message",
+    "rubbish": "<!doctype html><title>Back in a moment</title>",
+}
+
+
+class Postbox:
+    """Takes what aiosmtpd has read."""
+
+    def __init__(self, letters: Letters, armed: faults.Faults) -> None:
+        self._letters = letters
+        self._armed = armed
+
+    async def handle_DATA(self, server: SMTP, _: Session, envelope: Envelope) -> str:
+        mode = self._armed.take()
+        if mode == "timeout":
+            # A sender that leaves cancels this handler.
+            await asyncio.sleep(faults.HOLD_SECONDS)
+            return await _cut(server)
+        if mode in REPLIES:
+            return REPLIES[mode]
+        raw = envelope.original_content or b""
+        self._letters.keep(raw, envelope_from=envelope.mail_from or "", envelope_to=envelope.rcpt_tos)
+        return await _cut(server) if mode == "drop" else KEPT
+
+
+async def _cut(server: SMTP) -> str:
+    """End the connection. The loss cancels the handler at the await, so no reply is written."""
+    if server.transport is not None:
+        server.transport.abort()
+    await asyncio.sleep(1)
+    return KEPT
+
+
+def application(letters: Letters, armed: faults.Faults) -> Starlette:
+    async def everything(_: Request) -> Response:
+        return page.shown(letters.newest(ON_PAGE), letters.count())
+
+    async def listed(_: Request) -> Response:
+        return JSONResponse({"messages": letters.newest()})
+
+    async def by_key(request: Request) -> Response:
+        return JSONResponse({"messages": letters.by_key(request.path_params["key"])})
+
+    return Starlette(
+        routes=[
+            Route("/", everything),
+            Route("/messages.json", listed),
+            Route("/messages/by-key/{key:path}", by_key),
+            *page.routes(),
+            *faults.routes(armed),
+        ]
+    )
+
+
+async def _run(letters: Letters, smtp_port: int, http_port: int) -> None:
+    armed = faults.Faults()
+    postbox, inbound, web = Postbox(letters, armed), serving.bound(smtp_port), serving.bound(http_port)
+
+    def session() -> SMTP:
+        return SMTP(postbox, hostname="localhost", ident="Mailbox", enable_SMTPUTF8=True, data_size_limit=LARGEST_MESSAGE)
+
+    async with await asyncio.get_running_loop().create_server(session, sock=inbound):
+        await serving.serve(application(letters, armed), web, also=serving.address("smtp", inbound))
+
+
+def main() -> None:
+    given = serving.arguments("mailbox", "--http-port")
+    asyncio.run(_run(Letters(Record(given.data, "mailbox", SCHEMA)), given.port, given.http_port))
+
+
+if __name__ == "__main__":
+    main()

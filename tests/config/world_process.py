@@ -1,0 +1,69 @@
+"""Programs of the outside world for tests: real processes on free ports, ended by their process id."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 20
+
+
+@dataclass(kw_only=True)
+class Program:
+    process: subprocess.Popen[str]
+    web: httpx.Client
+    smtp: tuple[str, int]  # of the mailbox; ("", 0) elsewhere
+
+    def arm(self, mode: str, count: int = 1) -> None:
+        self.web.post("/faults", json={"mode": mode, "count": count}).raise_for_status()
+
+    def pay(self, order: str, key: str, amount: int = 100, changed: dict[str, Any] | None = None) -> httpx.Response:
+        body = {"order": order, "amount_minor": amount, "currency": "GBP", "reason": "Torn seam", **(changed or {})}
+        return self.web.post("/refunds", json=body, headers={"Idempotency-Key": key})
+
+    def take_back(self, refund: str, key: str) -> httpx.Response:
+        return self.web.post("/reversals", json={"refund": refund, "reason": "Wrong order"}, headers={"Idempotency-Key": key})
+
+    def entry(self, key: str) -> dict[str, Any]:
+        return next(entry for entry in self.web.get("/entries").json()["entries"] if entry["key"] == key)
+
+    def refunded(self, order: str) -> int:
+        return self.web.get(f"/orders/{order}/balance").json()["refunded_minor"]
+
+    def kill(self) -> None:
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait(PATIENCE_SECONDS)
+
+
+@contextmanager
+def running(name: str, data: Path) -> Iterator[Program]:
+    ports = ["--port", "0"] + (["--http-port", "0"] if name == "mailbox" else [])
+    command = [sys.executable, "-m", f"config.world.{name}", *ports, "--data", str(data)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        web, mail = _addresses(process)
+        with httpx.Client(base_url=web, timeout=PATIENCE_SECONDS, trust_env=False) as client:
+            yield Program(process=process, web=client, smtp=mail)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _addresses(process: subprocess.Popen[str]) -> tuple[str, tuple[str, int]]:
+    assert process.stdout is not None
+    told, _, _ = select.select([process.stdout], [], [], PATIENCE_SECONDS)
+    line = process.stdout.readline() if told else ""
+    word, web, *mail = line.split() or ["", ""]
+    assert word == "ready", f"The program said {line!r} instead of its ready line."
+    smtp = urlsplit(mail[0] if mail else "")
+    return web, (smtp.hostname or "", smtp.port or 0)
