@@ -12,7 +12,7 @@ from django.db import IntegrityError
 from pydantic import ValidationError
 
 from runs import agents, errors, gates, journal, states
-from runs.engine import actions, sending, waiting, workflows
+from runs.engine import actions, saga, sending, waiting, workflows
 from runs.journal import Entry
 from runs.models import Action, Release, Run, Signal, Step, Workflow
 from runs.states import ACTION_OPEN, ActionStatus, RunStatus
@@ -230,7 +230,7 @@ def compensate(*, actor: Actor, run_id: uuid.UUID, reason: str) -> Run:
         undoing = Run.objects.filter(tenant=actor.tenant, parent=run, kind=Run.Kind.UNDO).order_by("-id").first()
         if undoing is not None and undoing.status in states.RUN_OPEN:
             return undoing
-        targets = undoable(run)
+        targets = saga.undoable(run)
         if not states.can_compensate(run, len(targets)):
             raise errors.Conflict("Nothing here can be undone now: no finished action names an undo, or it is undone already.")
         if run.status in states.RUN_FINAL:
@@ -245,26 +245,6 @@ def compensate(*, actor: Actor, run_id: uuid.UUID, reason: str) -> Run:
         )
         journal.append(run.pk, entry)
     return reload(actor, run.pk)
-
-
-def undoable(run: Run) -> list[Action]:
-    """Done actions of the run's lineage with a compensator and no undo under way or done; newest completion first."""
-    ids, current = [run.pk], run
-    while current.parent_id is not None:
-        current = Run.objects.get(tenant_id=run.tenant_id, pk=current.parent_id)
-        ids.append(current.pk)
-    done = Action.objects.filter(tenant_id=run.tenant_id, run_id__in=ids, status=ActionStatus.DONE, compensates=None)
-    over = {ActionStatus.FAILED, ActionStatus.NOT_DONE, ActionStatus.DENIED}
-    taken = set(
-        Action.objects.filter(tenant_id=run.tenant_id, compensates__in=[a.pk for a in done])
-        .exclude(status__in=over)
-        .values_list("compensates_id", flat=True)
-    )
-    return sorted(
-        (a for a in done if registry.get(a.tool).compensator and a.pk not in taken),
-        key=lambda a: a.finished_at,
-        reverse=True,
-    )
 
 
 def _undo_path(action: Action) -> str:

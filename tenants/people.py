@@ -33,10 +33,16 @@ def seats_of(user: User) -> list[Seat]:
 
 def actor_in(user: User, slug: str) -> Actor:
     """The person as a member of the tenant `slug`. Raises `NotFound` for strangers: they learn nothing."""
-    for seat in seats_of(user):
-        if seat.slug == slug:
-            tenant = Tenant(id=seat.tenant_id, slug=seat.slug, name=seat.name, currency=seat.currency)
-            return Actor(user=user, tenant=tenant, role=seat.role)
+    return seat(user, slug)[0]
+
+
+def seat(user: User, slug: str) -> tuple[Actor, list[Seat]]:
+    """The person in the tenant `slug`, and all their seats. One query. Raises `NotFound` for strangers."""
+    seats = seats_of(user)
+    for found in seats:
+        if found.slug == slug:
+            tenant = Tenant(id=found.tenant_id, slug=found.slug, name=found.name, currency=found.currency)
+            return Actor(user=user, tenant=tenant, role=found.role), seats
     raise errors.NotFound("There is no page with this address for you. You may be signed in as somebody else.")
 
 

@@ -8,9 +8,29 @@ from runs.engine import acting
 from runs.engine.history import History
 from runs.journal import Entry
 from runs.models import Action, Run
-from runs.states import RunStatus
+from runs.states import ActionStatus, RunStatus
 from runs.tools import registry
 from tenants import scoping
+
+
+def undoable(run: Run) -> list[Action]:
+    """Done actions of the run's lineage with a compensator and no undo under way or done; newest completion first."""
+    ids, current = [run.pk], run
+    while current.parent_id is not None:
+        current = Run.objects.get(tenant_id=run.tenant_id, pk=current.parent_id)
+        ids.append(current.pk)
+    done = Action.objects.filter(tenant_id=run.tenant_id, run_id__in=ids, status=ActionStatus.DONE, compensates=None)
+    over = {ActionStatus.FAILED, ActionStatus.NOT_DONE, ActionStatus.DENIED}
+    taken = set(
+        Action.objects.filter(tenant_id=run.tenant_id, compensates__in=[a.pk for a in done])
+        .exclude(status__in=over)
+        .values_list("compensates_id", flat=True)
+    )
+    return sorted(
+        (a for a in done if registry.get(a.tool).compensator and a.pk not in taken),
+        key=lambda a: a.finished_at,
+        reverse=True,
+    )
 
 
 def undo(run: Run, epoch: int, events: list[Any], check_lease: Callable[[], None]) -> None:
@@ -19,7 +39,7 @@ def undo(run: Run, epoch: int, events: list[Any], check_lease: Callable[[], None
     A compensation that fails or is refused stops the rest and asks for a person.
     """
     order = next(event for event in reversed(events) if event.kind == "run.compensating").body
-    history = History(events)
+    history = History(event for event in events if event.path.startswith("undo/"))
     for item in order["actions"]:
         try:
             _undo_one(run, epoch, history, item, order, check_lease)

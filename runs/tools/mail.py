@@ -70,6 +70,8 @@ def _deliver(server: smtplib.SMTP, message: EmailMessage, to: str) -> str:
     except OSError as error:
         raise errors.Unclear(f"The line to the mail server broke ({type(error).__name__}).") from None
     _refuse(code, said)
+    if code != 250:
+        raise errors.Unclear(f"The mail server answered {code}, which is neither yes nor no.")
     return f"{code} {said.decode('utf-8', 'replace')}"[:200]
 
 

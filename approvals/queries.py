@@ -1,0 +1,250 @@
+"""What pages read of requests. The badge and the list come from one query."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from approvals import errors, plainly, render, states
+from approvals.models import Approval, Vote
+from approvals.states import ApprovalStatus
+from runs import canonical, redaction
+from runs.models import Action, Step
+from tenants import scoping
+from tenants.permissions import DECIDE, Actor
+
+PAGE = 50
+MARKS = {
+    ApprovalStatus.PENDING: "waiting",
+    ApprovalStatus.APPROVED: "waiting",
+    ApprovalStatus.REJECTED: "failed",
+    ApprovalStatus.SENT_BACK: "cancelled",
+    ApprovalStatus.EXPIRED: "cancelled",
+    ApprovalStatus.CANCELLED: "cancelled",
+    ApprovalStatus.STALE: "cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    items: list[Approval]
+    more: bool
+    newest: str  # id of the newest request that was listed or known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardPage:
+    """One request as a reviewer sees it."""
+
+    approval: Approval
+    action: Action
+    card: render.Card
+    shown_text: plainly.Shown
+    warnings: tuple[str, ...]  # what cannot be shown plainly: opening it turns Approve on
+    digest: str
+    fingerprint: str
+    executed: str
+    votes: list[Vote]
+    mine: Vote | None
+    may_approve: bool
+    may_reject: bool
+    why_not: str
+    steps: list[Step]
+    asked_by: str
+    asks: int
+    similar: list[Approval]
+    state: str
+    words: str
+    outcome: str  # what became of it, in words
+    following: Approval | None
+
+
+def waiting_for(actor: Actor) -> QuerySet[Approval]:
+    """Pending requests that this person's role may decide: one query for badge and list."""
+    found = Approval.objects.filter(tenant=actor.tenant, status=ApprovalStatus.PENDING, expires_at__gt=timezone.now())
+    return found.filter(deciders__contains=[actor.role]) if actor.may(DECIDE) else found.none()
+
+
+def inbox(actor: Actor) -> Inbox:
+    """The queue, due first. Two queries at any size."""
+    with scoping.tenant(actor.tenant.pk):
+        items = list(waiting_for(actor).select_related("run__workflow").order_by("expires_at", "id")[: PAGE + 1])
+        newest = Approval.objects.filter(tenant=actor.tenant).order_by("-id").values_list("id", flat=True).first()
+    return Inbox(items=items[:PAGE], more=len(items) > PAGE, newest=str(newest or ""))
+
+
+def count_waiting(actor: Actor) -> int:
+    with scoping.tenant(actor.tenant.pk):
+        return waiting_for(actor).count()
+
+
+def count_new(actor: Actor, after: str) -> int:
+    """How many requests for this person came after the newest one the page knows."""
+    try:
+        key = uuid.UUID(after)
+    except ValueError:
+        key = uuid.UUID(int=0)
+    with scoping.tenant(actor.tenant.pk):
+        return waiting_for(actor).filter(id__gt=key).count()
+
+
+def card(actor: Actor, approval_id: uuid.UUID) -> CardPage:
+    """The card, from the stored bytes. Raises `NotFound`."""
+    with scoping.tenant(actor.tenant.pk):
+        approval = (
+            Approval.objects.select_related("run__workflow", "run__release", "run__started_by", "action__requested_by")
+            .filter(pk=approval_id)
+            .first()
+        )
+        if approval is None:
+            raise errors.NotFound("No request with this id is here. It may belong to another tenant of yours.")
+        action = approval.action
+        votes = list(Vote.objects.filter(approval=approval).select_related("voter").order_by("id"))
+        steps = list(Step.objects.filter(tenant=actor.tenant, run=approval.run).order_by("started_at", "id"))
+        similar = list(_similar(actor, approval))
+        asks = Approval.objects.filter(tenant=actor.tenant, run=approval.run).count()
+        following = waiting_for(actor).exclude(pk=approval.pk).order_by("expires_at", "id").first()
+    return _page(actor, approval, action, votes, steps, similar, asks, following)
+
+
+def _similar(actor: Actor, approval: Approval) -> QuerySet[Approval]:
+    found = Approval.objects.filter(tenant=actor.tenant, action__tool=approval.action.tool, decided_at__isnull=False)
+    return found.select_related("action").exclude(pk=approval.pk).order_by("-id")[:3]
+
+
+def _page(
+    actor: Actor,
+    approval: Approval,
+    action: Action,
+    votes: list[Vote],
+    steps: list[Step],
+    similar: list[Approval],
+    asks: int,
+    following: Approval | None,
+) -> CardPage:
+    drawn = render.card(action)
+    text = plainly.inspect(drawn.text, "Text")
+    warnings = _warnings(action, drawn)
+    mine = next((vote for vote in votes if vote.voter_id == actor.user.pk and vote.withdrawn_at is None), None)
+    why_not = _why_not(actor, approval, action)
+    open_now = approval.expires_at > timezone.now()
+    untouched = action.status in ("held", "ready")
+    return CardPage(
+        approval=approval,
+        action=action,
+        card=drawn,
+        shown_text=text,
+        warnings=warnings,
+        digest=action.digest,
+        fingerprint=canonical.fingerprint(action.digest),
+        executed=canonical.fingerprint(action.digest) if action.executed_hash == action.payload_hash else "",
+        votes=votes,
+        mine=mine,
+        may_approve=not why_not and mine is None and open_now and states.can_approve(approval),
+        may_reject=not why_not and open_now and untouched and states.can_reject(approval),
+        why_not=why_not,
+        steps=[step for step in steps if step.path != action.path][-6:],
+        asked_by=_asked_by(approval, action),
+        asks=asks,
+        similar=similar,
+        state=_state(approval, action),
+        words=_words(approval, action),
+        outcome=_outcome(approval, action, votes),
+        following=following,
+    )
+
+
+def _warnings(action: Action, drawn: render.Card) -> tuple[str, ...]:
+    arguments = canonical.parse(bytes(action.payload))
+    found = [w for name, value in sorted(arguments.items()) if isinstance(value, str) for w in plainly.inspect(value, name).warnings]
+    return tuple(found + ([drawn.error] if drawn.error else []))
+
+
+def _why_not(actor: Actor, approval: Approval, action: Action) -> str:
+    if actor.user.pk in (action.requested_by_id, approval.run.started_by_id):
+        return "You asked for this yourself, so somebody else decides it."
+    if actor.role not in approval.deciders or not actor.may(DECIDE):
+        return f"It is decided by the roles {', '.join(approval.deciders)}. You can watch it."
+    return ""
+
+
+def _asked_by(approval: Approval, action: Action) -> str:
+    person = action.requested_by or approval.run.started_by
+    if action.requested_by_id:
+        return f"{person}, by hand"
+    return f"the agent, started by {person}" if person else "the agent"
+
+
+def _state(approval: Approval, action: Action) -> str:
+    if approval.status == ApprovalStatus.APPROVED:
+        return {"done": "done", "failed": "failed", "not_done": "failed", "outcome_unknown": "unknown"}.get(action.status, "running")
+    return MARKS[ApprovalStatus(approval.status)]
+
+
+def _words(approval: Approval, action: Action) -> str:
+    if approval.status == ApprovalStatus.APPROVED:
+        return {
+            "ready": "Approved, not executed yet",
+            "claimed": "Approved, being executed",
+            "done": "Approved and executed",
+            "failed": "Approved, failed",
+            "not_done": "Approved, not done",
+            "outcome_unknown": "Approved, outcome unknown",
+        }.get(action.status, "Approved")
+    return "Waiting for you" if approval.status == ApprovalStatus.PENDING else approval.get_status_display()
+
+
+def _outcome(approval: Approval, action: Action, votes: list[Vote]) -> str:
+    last = next((vote for vote in reversed(votes) if vote.withdrawn_at is None), None)
+    who = f"{last.voter}" if last else ""
+    if approval.status == ApprovalStatus.PENDING:
+        return ""
+    if approval.status == ApprovalStatus.REJECTED:
+        return f"{who} rejected it: “{last.reason if last else ''}” Nothing was sent. The agent has the reason."
+    if approval.status != ApprovalStatus.APPROVED:
+        return f"It is over without a decision ({approval.get_status_display().lower()}). Nothing was sent."
+    return f"{who} approved it. " + {
+        "ready": "The vote is recorded. Nothing has been sent yet.",
+        "claimed": "It is being executed now.",
+        "done": "It was executed once, and the receipt is kept.",
+        "failed": f"It was tried and refused outside: {(action.error or {}).get('message', '')}",
+        "not_done": "It was settled as not done.",
+        "outcome_unknown": "It left once, and nobody knows whether it was done. It is not sent again.",
+        "denied": f"It was refused at the claim: {(action.error or {}).get('message', '')}",
+    }.get(action.status, "")
+
+
+def decided(actor: Actor, *, before: str = "", mine: bool = True) -> tuple[list[dict[str, Any]], str]:
+    """What became of requests that are decided, newest first; of this person's own when `mine`. Two queries."""
+    with scoping.tenant(actor.tenant.pk):
+        found = Approval.objects.filter(tenant=actor.tenant, decided_at__isnull=False).select_related("action", "run")
+        if mine:
+            voted = Vote.objects.filter(tenant=actor.tenant, voter=actor.user).values("approval_id")
+            found = found.filter(id__in=voted)
+        try:
+            found = found.filter(id__lt=uuid.UUID(before))
+        except ValueError:
+            pass
+        rows = list(found.order_by("-id")[: PAGE + 1])
+        votes: dict[Any, list[Vote]] = {}
+        for vote in Vote.objects.filter(approval__in=[r.pk for r in rows]).select_related("voter").order_by("id"):
+            votes.setdefault(vote.approval_id, []).append(vote)
+    told = [
+        {
+            "approval": row,
+            "state": _state(row, row.action),
+            "words": _words(row, row.action),
+            "outcome": _outcome(row, row.action, votes.get(row.pk, [])),
+            "receipt": redaction.shown(row.action.receipt),
+        }
+        for row in rows[:PAGE]
+    ]
+    return told, str(rows[PAGE - 1].pk) if len(rows) > PAGE else ""
+
+
+def for_run(actor: Actor, run_id: uuid.UUID) -> Approval | None:
+    """The newest request of a run."""
+    with scoping.tenant(actor.tenant.pk):
+        return Approval.objects.filter(tenant=actor.tenant, run_id=run_id).order_by("-id").first()

@@ -1,0 +1,101 @@
+"""Pages of requests. A GET never decides."""
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from approvals import decisions, errors, queries
+from approvals.forms import DecisionForm
+from approvals.states import Answer
+from tenants.entry import member
+
+
+@require_GET
+@member
+def inbox(request: Any) -> HttpResponse:
+    """The queue with its first request open, or the empty state."""
+    found = queries.inbox(request.actor)
+    if found.items and not request.GET.get("queue"):
+        return _page(request, found, found.items[0].pk, first=True)
+    template = "approvals/queue.html" if found.items else "approvals/empty.html"
+    recent, _ = queries.decided(request.actor)
+    return render(request, template, {"inbox": found, "recent": recent[:5], "here": "review", "nav": "rail"})
+
+
+@require_GET
+@member
+def card(request: Any, approval_id: uuid.UUID) -> HttpResponse:
+    return _page(request, queries.inbox(request.actor), approval_id)
+
+
+def _page(
+    request: Any,
+    inbox: queries.Inbox,
+    approval_id: uuid.UUID,
+    *,
+    first: bool = False,
+    form: DecisionForm | None = None,
+    error: errors.Conflict | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    page = queries.card(request.actor, approval_id)
+    context = {"inbox": inbox, "page": page, "first": first, "form": form, "error": error, "here": "review", "nav": "rail"}
+    template = "approvals/review.html#state" if request.htmx and request.method == "GET" else "approvals/review.html"
+    return render(request, template, context, status=status)
+
+
+@require_POST
+@member
+def decide(request: Any, approval_id: uuid.UUID) -> HttpResponse:
+    """One answer to the digest that the form showed. Who decides comes from the session."""
+    form = DecisionForm(request.POST)
+    if not form.is_valid():
+        return _page(request, queries.inbox(request.actor), approval_id, form=form, status=422)
+    data = form.cleaned_data
+    try:
+        if data["answer"] == Answer.APPROVE:
+            opened = data["opened"] or not queries.card(request.actor, approval_id).warnings
+            decisions.approve(actor=request.actor, approval_id=approval_id, digest=data["digest"], opened=opened)
+        else:
+            decisions.reject(
+                actor=request.actor, approval_id=approval_id, digest=data["digest"], reason=data["reason"]
+            )
+    except errors.Conflict as error:
+        return _page(request, queries.inbox(request.actor), approval_id, error=error, status=409)
+    except errors.Invalid as error:
+        form.add_error(None, error.message)
+        return _page(request, queries.inbox(request.actor), approval_id, form=form, status=422)
+    words = "Your approval is recorded." if data["answer"] == Answer.APPROVE else "Your rejection is recorded. Nothing is sent."
+    messages.success(request, words)
+    return redirect("approvals:card", tenant=request.actor.tenant.slug, approval_id=approval_id)
+
+
+@require_GET
+@member
+def queue_news(request: Any) -> HttpResponse:
+    """How many requests came since the page was made, and the counts of the navigation."""
+    new = queries.count_new(request.actor, request.GET.get("after", ""))
+    context = {"new": new, "after": request.GET.get("after", "")}
+    return render(request, "approvals/queue_news.html", context)
+
+
+@require_GET
+@member
+def decided(request: Any) -> HttpResponse:
+    mine = request.GET.get("whose", "mine") != "all"
+    rows, more = queries.decided(request.actor, before=request.GET.get("before", ""), mine=mine)
+    return render(request, "approvals/decided.html", {"rows": rows, "more": more, "mine": mine, "here": "decided"})
+
+
+@require_GET
+@member
+def for_run(request: Any, run_id: uuid.UUID) -> HttpResponse:
+    """From a run to its newest request, so that the run's page needs to know nothing of requests."""
+    found = queries.for_run(request.actor, run_id)
+    if found is None:
+        raise errors.NotFound("This run has asked for nothing yet.")
+    return redirect("approvals:card", tenant=request.actor.tenant.slug, approval_id=found.pk)

@@ -1,0 +1,214 @@
+"""bin/up: starts everything in order, keeps it alive, and ends it all."""
+
+import fcntl
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from config.launch.children import Child, Trouble
+from config.launch.postgres import APP, OWNER, EmbeddedPostgres
+
+READY_WITHIN_S = 60
+DATABASE = "holdpoint"
+
+
+class Supervisor:
+    """One running product over one data directory."""
+
+    def __init__(self, *, root: Path, data: Path, port: int, as_json: bool) -> None:
+        self.root, self.data, self.port, self.as_json = root, data, port, as_json
+        self.children: list[Child] = []
+        self.postgres: EmbeddedPostgres | None = None
+        self._ending = False
+
+    def run(self) -> int:
+        """Start, tell, tend until SIGINT or SIGTERM, end. Raises `Trouble` when it cannot start."""
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sign, self._end)
+        self.data.mkdir(parents=True, exist_ok=True)
+        lock = self._lock()
+        try:
+            self._start()
+            while not self._ending:
+                for child in self.children:
+                    told = child.tend()
+                    if told:
+                        self._say(told)
+                if self.postgres and self.postgres.process and self.postgres.process.poll() is not None:
+                    self._say("PostgreSQL ended; starting it again.")
+                    self.postgres.start()
+                time.sleep(0.2)
+        except _Ended:
+            pass
+        finally:
+            self._stop()
+            lock.close()
+        return 0
+
+    def _end(self, *_: object) -> None:
+        if self._ending:
+            return
+        self._ending = True
+        raise _Ended
+
+    def _say(self, words: str) -> None:
+        print(words, file=sys.stderr, flush=True)
+
+    def _lock(self):  # type: ignore[no-untyped-def]
+        lock = (self.data / "lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Trouble(f"Holdpoint runs on {self.data} already. Stop it, or choose another --data.") from None
+        return lock
+
+    def _start(self) -> None:
+        self.port = _free_port(self.port)
+        env = self._environment()
+        world = [self._world(name, env) for name in ("orders", "ledger", "mailbox")]
+        self._database(env)
+        for child in world:
+            self._learn(child, env)
+        self._private(self.data / "environment.json", json.dumps(env))
+        whole = {**os.environ, **env}
+        self._add("web", self._web(), whole)
+        for name, argv in self._workers().items():
+            self._add(name, argv, whole)
+        accounts = json.loads(self._manage(["load_demo", "--json"], whole).splitlines()[-1])["accounts"]
+        url = f"http://127.0.0.1:{self.port}/"
+        self._wait_until_ready(url)
+        self._tell(url, accounts, env)
+
+    def _environment(self) -> dict[str, str]:
+        key = self.data / "secret-key"
+        if not key.exists():
+            self._private(key, secrets.token_urlsafe(48))
+        kept = {name: os.environ[name] for name in ("BROKER_URL", "REDIS_URL") if name in os.environ}
+        return kept | {"HOLDPOINT_SECRET_KEY": os.environ.get("HOLDPOINT_SECRET_KEY", key.read_text())}
+
+    def _database(self, env: dict[str, str]) -> None:
+        """The embedded server unless DATABASE_URL names another; then its schema, as the owner role."""
+        if "DATABASE_URL" in os.environ:
+            env["DATABASE_URL"] = os.environ["DATABASE_URL"]
+            env["DATABASE_OWNER_URL"] = os.environ.get("DATABASE_OWNER_URL", "")
+        else:
+            self.postgres = EmbeddedPostgres(self.data)
+            self.postgres.start()
+            self.postgres.create_database(DATABASE)
+            env["DATABASE_URL"] = self.postgres.url(APP, DATABASE)
+            env["DATABASE_OWNER_URL"] = self.postgres.url(OWNER, DATABASE)
+        if env["DATABASE_OWNER_URL"]:
+            self._manage(["migrate", "-v0", "--skip-checks"], {**os.environ, **env, "HOLDPOINT_ROLE": "owner"})
+
+    def _world(self, name: str, env: dict[str, str]) -> Child:
+        argv = [sys.executable, "-m", f"config.world.{name}", "--port", "0", "--data", str(self.data / "world")]
+        argv += ["--http-port", "0"] if name == "mailbox" else []
+        (self.data / "world").mkdir(exist_ok=True)
+        return self._add(name, argv, {**os.environ, **env}, capture=True)
+
+    def _learn(self, child: Child, env: dict[str, str]) -> None:
+        """Where a program of the outside world listens; a later start of it keeps the port."""
+        said = child.ready_line()
+        port = said[0].rsplit(":", 1)[1]
+        if child.name == "mailbox":
+            env["HOLDPOINT_MAILBOX_URL"], env["HOLDPOINT_SMTP_URL"] = said[0], said[1]
+            child.argv[-1], port = port, said[1].rsplit(":", 1)[1]
+        else:
+            env[f"HOLDPOINT_{child.name.upper()}_URL"] = said[0]
+        child.argv[child.argv.index("--port") + 1] = port
+        child.capture = False
+
+    def _web(self) -> list[str]:
+        return [
+            *(sys.executable, "-m", "uvicorn", "config.asgi:application", "--host", "127.0.0.1"),
+            *("--port", str(self.port), "--log-level", "warning", "--timeout-graceful-shutdown", "2", "--no-access-log"),
+        ]
+
+    def _workers(self) -> dict[str, list[str]]:
+        if os.environ.get("BROKER_URL"):
+            celery = [sys.executable, "-m", "celery", "-A", "config.celery"]
+            schedule = str(self.data / "celerybeat-schedule")
+            return {
+                "worker": [*celery, "worker", "--concurrency", "4", "--loglevel", "WARNING"],
+                "beat": [*celery, "beat", "--schedule", schedule, "--loglevel", "WARNING"],
+            }
+        return {"worker": [sys.executable, "manage.py", "worker"]}
+
+    def _add(self, name: str, argv: list[str], env: dict[str, str], *, capture: bool = False) -> Child:
+        log = self.data / "logs" / f"{name}.log"
+        child = Child(name=name, argv=argv, env=env, log=log, cwd=self.root, capture=capture)
+        child.start()
+        self.children.append(child)
+        return child
+
+    def _manage(self, argv: list[str], env: dict[str, str]) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *argv], cwd=self.root, env=env, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise Trouble(f"manage.py {argv[0]} failed:\n{done.stderr.strip()[-1500:]}")
+        return done.stdout
+
+    def _wait_until_ready(self, url: str) -> None:
+        until = time.monotonic() + READY_WITHIN_S
+        last = ""
+        while time.monotonic() < until:
+            for child in self.children:
+                if child.name == "web" and not child.alive():
+                    raise Trouble(f"The web process ended. Its log is {child.log}.")
+            try:
+                with urllib.request.urlopen(url + "health/ready", timeout=5):  # noqa: S310  our own address
+                    return
+            except urllib.error.HTTPError as error:
+                last = error.read().decode(errors="replace")[:400]
+            except OSError as error:
+                last = str(error)
+            time.sleep(0.05)
+        raise Trouble(f"It was not ready within {READY_WITHIN_S} s: {last}")
+
+    def _tell(self, url: str, accounts: list[dict], env: dict[str, str]) -> None:
+        if self.as_json:
+            print(json.dumps({"url": url, "accounts": accounts}), flush=True)
+            return
+        lines = [f"\nHoldpoint is ready: {url}", "", "Sign in with one of these (the demo):"]
+        lines += [f"  {a['role']:9} {a['email']:29} {a['password']}   {a['tenant']}" for a in accounts]
+        lines += ["", f"The customers' mailbox: {env['HOLDPOINT_MAILBOX_URL']}", "Ctrl-C ends everything.", ""]
+        print("\n".join(lines), flush=True)
+
+    def _stop(self) -> None:
+        for name in ("web", "worker", "beat", "orders", "ledger", "mailbox"):
+            for child in self.children:
+                if child.name == name and child.alive() and child.process:
+                    child.process.terminate()
+        for child in self.children:
+            child.stop()
+        if self.postgres is not None:
+            self.postgres.stop()
+
+    @staticmethod
+    def _private(path: Path, text: str) -> None:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+
+
+class _Ended(Exception):
+    """A signal asked to end."""
+
+
+def _free_port(port: int) -> int:
+    """`port` if it is free, a free one for 0. Raises `Trouble` when it is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise Trouble(f"Port {port} is taken. Choose another one with --port, or --port 0 for a free one.") from None
+        return probe.getsockname()[1]

@@ -1,0 +1,260 @@
+"""What pages read of runs. Each function opens its tenant's transaction, and the number of queries is constant."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from runs import canonical, errors, journal, states, story, waterfall
+from runs.engine import saga
+from runs.models import Action, Attempt, Event, Run, Step
+from runs.redaction import shown
+from runs.states import ActionStatus, RunStatus
+from runs.tools import registry
+from tenants import scoping
+from tenants.permissions import Actor
+
+PAGE = 50
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "waiting": (RunStatus.WAITING,),
+    "running": (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.RETRYING),
+    "failed": (RunStatus.FAILED, RunStatus.OVER_BUDGET),
+    "unknown": (RunStatus.NEEDS_ATTENTION,),
+    "paused": (RunStatus.PAUSED, RunStatus.BLOCKED),
+    "compensated": (RunStatus.COMPENSATING, RunStatus.COMPENSATED),
+    "cancelled": (RunStatus.CANCELLED,),
+    "done": (RunStatus.DONE, RunStatus.PARTLY_DONE),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    run: Run
+    pill_state: str
+    pill: str
+    now: str
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPage:
+    rows: list[Row]
+    counts: dict[str, int]  # family -> runs, and "all"
+    older: str  # id to continue from, empty at the end
+    newest: str
+
+
+def runs_page(actor: Actor, *, state: str = "", text: str = "", before: str = "") -> RunPage:
+    """A page of runs, newest first, keyset by id. Three queries at any size."""
+    with scoping.tenant(actor.tenant.pk):
+        found = Run.objects.filter(tenant=actor.tenant)
+        counts = dict(found.values_list("status").annotate(n=Count("id")))
+        listed = found.for_list().newest_first()
+        if state in FAMILIES:
+            listed = listed.filter(status__in=FAMILIES[state])
+        if text:
+            listed = listed.filter(Q(title__icontains=text) | Q(subject__icontains=text))
+        key = _uuid(before)
+        if key is not None:
+            listed = listed.filter(id__lt=key)
+        runs = list(listed[: PAGE + 1])
+        more, runs = len(runs) > PAGE, runs[:PAGE]
+        steps = _steps_of(runs)
+    by_family = {name: sum(counts.get(s, 0) for s in members) for name, members in FAMILIES.items()}
+    rows = [
+        Row(run=run, pill_state=p[0], pill=p[1], now=story.now(run), steps=steps.get(run.pk, 0))
+        for run in runs
+        for p in [story.pill(run)]
+    ]
+    return RunPage(
+        rows=rows,
+        counts=by_family | {"all": sum(counts.values())},
+        older=str(runs[-1].pk) if more else "",
+        newest=str(runs[0].pk) if runs else "",
+    )
+
+
+def _steps_of(runs: Sequence[Run]) -> dict[uuid.UUID, int]:
+    ids = [run.pk for run in runs]
+    return dict(Step.objects.filter(run_id__in=ids).values_list("run_id").annotate(n=Count("id")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionView:
+    """One action as the step detail shows it."""
+
+    action: Action
+    state: str
+    arguments: dict[str, Any]
+    receipt: Any
+    fingerprint: str
+    executed: str
+    attempts: list[Attempt]
+    can_settle: bool
+    can_probe: bool
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detail:
+    """Everything on the run page."""
+
+    run: Run
+    story: story.Story
+    trace: waterfall.Trace
+    actions: list[Action]
+    step: Step | None
+    step_events: list[Event]
+    view: ActionView | None
+    given: Any  # input of the selected step
+    result: Any
+    error: dict[str, Any] | None
+    parent: Run | None
+    following: list[Run]
+    may: dict[str, bool]
+    undoable: list[Action]
+    held: Action | None
+    unknown: Action | None
+    tokens: int
+    seconds: float
+
+
+def run_detail(actor: Actor, run_id: uuid.UUID, *, path: str = "", show: str = "") -> Detail:
+    """The run page. Raises `NotFound`. The number of queries grows with the ancestors of a retried run alone."""
+    with scoping.tenant(actor.tenant.pk):
+        run = Run.objects.select_related("workflow", "release", "started_by").filter(pk=run_id).first()
+        if run is None:
+            raise errors.NotFound(f"No run with the id {run_id} is here. It may belong to another tenant of yours.")
+        events = journal.lineage(run)
+        steps = list(Step.objects.filter(tenant=actor.tenant, run=run).order_by("started_at", "id"))
+        actions = list(Action.objects.filter(tenant=actor.tenant, run=run).order_by("id"))
+        undoable = saga.undoable(run)
+        parent = Run.objects.filter(pk=run.parent_id).first() if run.parent_id else None
+        following = list(Run.objects.filter(tenant=actor.tenant, parent=run).order_by("id")[:20])
+        step = _selected(steps, path, run)
+        view = _action_view(actor, run, step)
+        may = _may(actor, run, len(undoable))
+    mine = [event for event in events if step is not None and event.path == step.path]
+    last = next((event for event in reversed(mine) if "input" in event.body), None)
+    return Detail(
+        run=run,
+        story=story.tell(run, steps, actions, len(undoable)),
+        trace=waterfall.draw(run, steps, events, selected=step.path if step else "", show=show),
+        actions=actions,
+        step=step,
+        step_events=mine,
+        view=view,
+        given=shown(_given(last)),
+        result=shown(last.body.get("result")) if last is not None else None,
+        error=next((event.body["error"] for event in reversed(mine) if event.body.get("error")), None),
+        parent=parent,
+        following=following,
+        may=may,
+        undoable=undoable,
+        held=next((a for a in actions if a.status == ActionStatus.HELD), None),
+        unknown=next((a for a in actions if a.status == ActionStatus.UNKNOWN), None),
+        tokens=sum(_tokens(event) for event in events),
+        seconds=sum(event.body.get("ms", 0.0) for event in events) / 1000,
+    )
+
+
+def _selected(steps: Sequence[Step], path: str, run: Run) -> Step | None:
+    """The step of the address; else the one that speaks: unknown, failed, waiting; else the last."""
+    by_path = {step.path: step for step in steps}
+    if path in by_path:
+        return by_path[path]
+    for wanted in ("unknown", "failed", "refused", "waiting", "retrying"):
+        for step in reversed(steps):
+            if step.status == wanted:
+                return step
+    return steps[-1] if steps else None
+
+
+def _action_view(actor: Actor, run: Run, step: Step | None) -> ActionView | None:
+    if step is None or step.kind not in ("action", "undo"):
+        return None
+    owner = run
+    action = Action.objects.filter(tenant=actor.tenant, run=run, path=step.path).first()
+    while action is None and owner.parent_id is not None:
+        owner = Run.objects.get(pk=owner.parent_id)
+        action = Action.objects.filter(tenant=actor.tenant, run=owner, path=step.path).first()
+    if action is None:
+        return None
+    return view_of(action, list(Attempt.objects.filter(tenant=actor.tenant, action=action).order_by("number")))
+
+
+def _may(actor: Actor, run: Run, undoable: int) -> dict[str, bool]:
+    allowed = actor.may("operate", run.workflow)
+    return {
+        "operate": allowed,
+        "retry": allowed and states.can_retry(run),
+        "resume": allowed and states.can_resume(run),
+        "cancel": allowed and states.can_cancel(run),
+        "compensate": allowed and states.can_compensate(run, undoable),
+    }
+
+
+def _given(event: Event | None) -> Any:
+    if event is None:
+        return None
+    given = event.body["input"]
+    args = given.get("args") or []
+    return {**{f"argument {place}": value for place, value in enumerate(args, 1)}, **given.get("kwargs", {})}
+
+
+def _tokens(event: Event) -> int:
+    result = event.body.get("result")
+    if not isinstance(result, dict) or event.kind != "step.done":
+        return 0
+    return int(result.get("tokens_in", 0) or 0) + int(result.get("tokens_out", 0) or 0)
+
+
+def unknown_page(actor: Actor, *, after: str = "") -> tuple[list[ActionView], str]:
+    """Actions whose outcome nobody knows, oldest first, and the id to continue from. Two queries."""
+    with scoping.tenant(actor.tenant.pk):
+        found = Action.objects.filter(tenant=actor.tenant, status=ActionStatus.UNKNOWN).select_related("run")
+        key = _uuid(after)
+        if key is not None:
+            found = found.filter(id__gt=key)
+        actions = list(found.order_by("id")[: PAGE + 1])
+        attempts: dict[uuid.UUID, list[Attempt]] = {}
+        for attempt in Attempt.objects.filter(action__in=[a.pk for a in actions]).order_by("number"):
+            attempts.setdefault(attempt.action_id, []).append(attempt)
+    more = str(actions[PAGE - 1].pk) if len(actions) > PAGE else ""
+    return [view_of(action, attempts.get(action.pk, [])) for action in actions[:PAGE]], more
+
+
+def view_of(action: Action, attempts: list[Attempt]) -> ActionView:
+    arguments = canonical.parse(bytes(action.payload))
+    probe = registry.get(action.tool).probe is not None
+    return ActionView(
+        action=action,
+        state=story.ACTION_STATE[ActionStatus(action.status)],
+        arguments=shown(arguments),
+        receipt=shown(action.receipt),
+        fingerprint=canonical.fingerprint(action.payload_hash),
+        executed=canonical.fingerprint(action.executed_hash),
+        attempts=attempts,
+        can_settle=states.can_settle(action),
+        can_probe=states.can_settle(action) and probe,
+        age_s=(timezone.now() - (action.claimed_at or action.created_at)).total_seconds(),
+    )
+
+
+def counts(actor: Actor) -> dict[str, int]:
+    """Numbers of the navigation: open runs and unknown outcomes. Two queries on partial or covering indexes."""
+    with scoping.tenant(actor.tenant.pk):
+        return {
+            "runs": Run.objects.filter(tenant=actor.tenant, status__in=states.RUN_OPEN).count(),
+            "unknown": Action.objects.filter(tenant=actor.tenant, status=ActionStatus.UNKNOWN).count(),
+        }
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,19 @@
+"""Addresses of runs, below the tenant."""
+
+from django.urls import path
+
+from runs import views
+
+app_name = "runs"
+urlpatterns = [
+    path("runs/", views.list_runs, name="list"),
+    path("runs/new/", views.new, name="new"),
+    path("runs/<uuid:run_id>/", views.detail, name="detail"),
+    path("runs/<uuid:run_id>/retries/", views.retries, name="retries"),
+    path("runs/<uuid:run_id>/resumptions/", views.resumptions, name="resumptions"),
+    path("runs/<uuid:run_id>/compensations/", views.compensations, name="compensations"),
+    path("runs/<uuid:run_id>/cancellations/", views.cancellations, name="cancellations"),
+    path("actions/<uuid:action_id>/settlements/", views.settlements, name="settlements"),
+    path("actions/<uuid:action_id>/probes/", views.probes, name="probes"),
+    path("unknown/", views.unknown, name="unknown"),
+]

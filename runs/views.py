@@ -1,0 +1,146 @@
+"""Pages of runs: parse, authorise, call one function, render."""
+
+import uuid
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from runs import errors, operations, queries
+from runs.forms import ReasonForm, SettleForm, TicketForm
+from runs.models import Action
+from tenants import scoping
+from tenants.entry import member
+from tenants.permissions import START
+
+
+@require_GET
+@member
+def list_runs(request: Any) -> HttpResponse:
+    given = {name: request.GET.get(name, "").strip()[:100] for name in ("state", "text", "before")}
+    page = queries.runs_page(request.actor, **given)
+    older = urlencode({**{k: v for k, v in given.items() if v and k != "before"}, "before": page.older})
+    template = "runs/list.html#rows" if request.htmx else "runs/list.html"
+    return render(request, template, {"page": page, "given": given, "older": older, "here": "runs"})
+
+
+@require_GET
+@member
+def detail(request: Any, run_id: uuid.UUID) -> HttpResponse:
+    path, show = request.GET.get("step", ""), request.GET.get("show", "")
+    found = queries.run_detail(request.actor, run_id, path=path, show=show if show in ("failed", "unknown", "waiting") else "")
+    context = {"detail": found, "run": found.run, "show": show, "here": "runs", "nav": "rail"}
+    return render(request, "runs/detail.html#live" if request.htmx else "runs/detail.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@member
+def new(request: Any) -> HttpResponse:
+    """The ticket form. The hidden key makes a second click the same run."""
+    request.actor.require(START)
+    form = TicketForm(request.POST or None, initial={"key": uuid.uuid4().hex})
+    if request.method == "POST" and form.is_valid():
+        try:
+            run = operations.start(
+                actor=request.actor,
+                workflow="refund_desk",
+                given=form.cleaned_data["ticket"],
+                start_key=f"form:{form.cleaned_data['key']}",
+            )
+            return redirect("runs:detail", tenant=request.actor.tenant.slug, run_id=run.pk)
+        except errors.Invalid as error:
+            form.add_error(None, error.message)
+    status = 422 if form.errors else 200
+    return render(request, "runs/new.html", {"form": form, "here": "new"}, status=status)
+
+
+@require_GET
+@member
+def unknown(request: Any) -> HttpResponse:
+    views, more = queries.unknown_page(request.actor, after=request.GET.get("after", ""))
+    return render(request, "runs/unknown.html", {"views": views, "more": more, "here": "unknown"})
+
+
+@require_POST
+@member
+def retries(request: Any, run_id: uuid.UUID) -> HttpResponse:
+    return _operate(request, run_id, operations.retry, "It goes on here. Finished steps were not run again.")
+
+
+@require_POST
+@member
+def resumptions(request: Any, run_id: uuid.UUID) -> HttpResponse:
+    return _operate(request, run_id, operations.resume, "It goes on where it stood.")
+
+
+@require_POST
+@member
+def compensations(request: Any, run_id: uuid.UUID) -> HttpResponse:
+    return _operate(request, run_id, operations.compensate, "Undoing has begun, last action first. Each undo passes the gate.")
+
+
+@require_POST
+@member
+def cancellations(request: Any, run_id: uuid.UUID) -> HttpResponse:
+    return _operate(request, run_id, operations.cancel, "")
+
+
+def _operate(request: Any, run_id: uuid.UUID, operation: Any, said: str) -> HttpResponse:
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        return _back(request, run_id, str(form.errors["reason"][0]), error=True)
+    try:
+        run = operation(actor=request.actor, run_id=run_id, reason=form.cleaned_data["reason"])
+    except errors.Conflict as error:
+        return _back(request, run_id, error.message, error=True)
+    if operation is operations.cancel:
+        requested = run.stop_requested_at and run.status != "cancelled"
+        said = "Stop requested. An action was being executed: an outcome may exist." if requested else "Cancelled. Nothing more is sent."
+    return _back(request, run.pk, said)
+
+
+@require_POST
+@member
+def settlements(request: Any, action_id: uuid.UUID) -> HttpResponse:
+    run_id, path = _run_of(request, action_id)
+    form = SettleForm(request.POST)
+    if not form.is_valid():
+        return _back(request, run_id, "; ".join(str(e[0]) for e in form.errors.values()), error=True, path=path)
+    data = form.cleaned_data
+    try:
+        operations.settle(actor=request.actor, action_id=action_id, **{k: data[k] for k in ("outcome", "evidence", "reason")})
+    except errors.Conflict as error:
+        return _back(request, run_id, error.message, error=True, path=path)
+    words = "Settled as done. The run goes on." if data["outcome"] == "done" else "Settled as not done. Nothing was sent again."
+    return _back(request, run_id, words, path=path)
+
+
+@require_POST
+@member
+def probes(request: Any, action_id: uuid.UUID) -> HttpResponse:
+    run_id, path = _run_of(request, action_id)
+    try:
+        action, answer = operations.probe(actor=request.actor, action_id=action_id)
+    except (errors.Conflict, errors.ToolError) as error:
+        return _back(request, run_id, error.message, error=True, path=path)
+    words = " It is settled as done." if action.status == "done" else " That is evidence, not permission: it may still be under way."
+    return _back(request, run_id, answer.detail + words, path=path)
+
+
+def _run_of(request: Any, action_id: uuid.UUID) -> tuple[uuid.UUID, str]:
+    with scoping.tenant(request.actor.tenant.pk):
+        found = Action.objects.filter(pk=action_id).values_list("run_id", "path").first()
+    if found is None:
+        raise errors.NotFound("There is no action with this id here.")
+    return found
+
+
+def _back(request: HttpRequest, run_id: uuid.UUID, words: str, *, error: bool = False, path: str = "") -> HttpResponse:
+    """To the run's page with a sentence: the answer to every POST, so that a reload repeats nothing."""
+    (messages.error if error else messages.success)(request, words)
+    url = reverse("runs:detail", kwargs={"tenant": request.actor.tenant.slug, "run_id": run_id})  # type: ignore[attr-defined]
+    return HttpResponseRedirect(url + ("?" + urlencode({"step": path}) if path else ""))
