@@ -13,6 +13,8 @@ from approvals.forms import DecisionForm
 from approvals.states import Answer
 from tenants.entry import member
 
+REASONS = ("wrong amount", "wrong person", "no proof of the fault", "against our policy")
+
 
 @require_GET
 @member
@@ -43,7 +45,7 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     page = queries.card(request.actor, approval_id)
-    context = {"inbox": inbox, "page": page, "first": first, "form": form, "error": error, "here": "review", "nav": "rail"}
+    context = {"inbox": inbox, "page": page, "first": first, "form": form, "error": error, "here": "review", "nav": "rail", "reasons": REASONS}
     template = "approvals/review.html#state" if request.htmx and request.method == "GET" else "approvals/review.html"
     return render(request, template, context, status=status)
 
