@@ -141,7 +141,7 @@ def run_detail(actor: Actor, run_id: uuid.UUID, *, path: str = "", show: str = "
     last = next((event for event in reversed(mine) if "input" in event.body), None)
     return Detail(
         run=run,
-        story=story.tell(run, steps, actions, events, may, goes_on=_goes_on(run, following)),
+        story=story.tell(run, steps, actions, len(undoable)),
         trace=waterfall.draw(run, steps, events, selected=step.path if step else "", show=show),
         actions=actions,
         step=step,
@@ -159,10 +159,6 @@ def run_detail(actor: Actor, run_id: uuid.UUID, *, path: str = "", show: str = "
         tokens=sum(_tokens(event) for event in events),
         seconds=sum(event.body.get("ms", 0.0) for event in events) / 1000,
     )
-
-
-def _goes_on(run: Run, following: Sequence[Run]) -> bool:
-    return run.status == RunStatus.FAILED and any(other.kind == Run.Kind.NATIVE for other in following)
 
 
 def _selected(steps: Sequence[Step], path: str, run: Run) -> Step | None:
