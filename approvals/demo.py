@@ -51,8 +51,8 @@ RULES = {
 
 TICKETS = [
     ("NW-48213", "priya.raman@example.net", "Both tents tore at the seam on the first night. I would like my money back, please.", None),
-    ("NW-48190", "marek.dvorak@example.net", "The left boot lost its sole after two walks. Can you refund the pair?", 8650),
-    ("NW-48177", "aoife.byrne@example.net", "The strap of the bag came without a buckle; a small part back would do.", 1200),
+    ("NW-48190", "marek.dvorak@example.net", "The zip of the sleeping bag broke on the second night. Can you refund part of it?", 8650),
+    ("NW-48177", "aoife.byrne@example.net", "One boot came with a torn lace. The price of a pair of laces back would do.", 1200),
 ]
 
 

@@ -126,7 +126,6 @@ STATIC_ROOT = env.text("HOLDPOINT_STATIC_ROOT", str(BASE_DIR / ".data" / "static
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # Every web process listens to PostgreSQL itself and hands news on in its own memory.
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 500}}}

@@ -61,7 +61,7 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.order_by("-id")  # UUIDv7: by time of creation, served by the primary key
 
     def for_list(self) -> "RunQuerySet":
-        return self.select_related("workflow", "release").defer("input", "result")
+        return self.select_related("workflow", "release").defer("input")
 
 
 class Run(TenantModel):
