@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Q
+from django.db.models.fields.json import KT
 from django.utils import timezone
 
 from runs import canonical, errors, journal, states, story, waterfall
@@ -28,6 +29,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "cancelled": (RunStatus.CANCELLED,),
     "done": (RunStatus.DONE, RunStatus.PARTLY_DONE),
 }
+
+# What a list tells of a result, without reading the whole of it.
+RESULT = {f"result_{name}": KT(f"result__{name}") for name in ("outcome", "why", "amount_minor", "currency")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,7 @@ def runs_page(actor: Actor, *, state: str = "", text: str = "", before: str = ""
     with scoping.tenant(actor.tenant.pk):
         found = Run.objects.filter(tenant=actor.tenant)
         counts = dict(found.values_list("status").annotate(n=Count("id")))
-        listed = found.for_list().newest_first()
+        listed = found.for_list().annotate(**RESULT).newest_first()
         if state in FAMILIES:
             listed = listed.filter(status__in=FAMILIES[state])
         if text:
@@ -65,7 +69,7 @@ def runs_page(actor: Actor, *, state: str = "", text: str = "", before: str = ""
         steps = _steps_of(runs)
     by_family = {name: sum(counts.get(s, 0) for s in members) for name, members in FAMILIES.items()}
     rows = [
-        Row(run=run, pill_state=p[0], pill=p[1], now=story.now(run), steps=steps.get(run.pk, 0))
+        Row(run=run, pill_state=p[0], pill=p[1], now=story.now(run, _result(run)), steps=steps.get(run.pk, 0))
         for run in runs
         for p in [story.pill(run)]
     ]
@@ -75,6 +79,10 @@ def runs_page(actor: Actor, *, state: str = "", text: str = "", before: str = ""
         older=str(runs[-1].pk) if more else "",
         newest=str(runs[0].pk) if runs else "",
     )
+
+
+def _result(run: Any) -> dict[str, Any]:
+    return {name: getattr(run, f"result_{name}") for name in ("outcome", "why", "amount_minor", "currency")}
 
 
 def _steps_of(runs: Sequence[Run]) -> dict[uuid.UUID, int]:
@@ -141,7 +149,7 @@ def run_detail(actor: Actor, run_id: uuid.UUID, *, path: str = "", show: str = "
     last = next((event for event in reversed(mine) if "input" in event.body), None)
     return Detail(
         run=run,
-        story=story.tell(run, steps, actions, len(undoable)),
+        story=story.tell(run, steps, actions, events, following),
         trace=waterfall.draw(run, steps, events, selected=step.path if step else "", show=show),
         actions=actions,
         step=step,

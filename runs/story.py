@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from runs import states
-from runs.models import Action, Run, Step
+from runs import canonical, states
+from runs.models import Action, Event, Run, Step
+from runs.redaction import shown
 from runs.states import ActionStatus, RunStatus, StepStatus
 from runs.tools import registry
+from runs.wording import money, words_of
 
 R, A = RunStatus, ActionStatus
 
@@ -34,7 +37,7 @@ STEP_STATE: dict[str, str] = {
     StepStatus.DONE: "done",
     StepStatus.FAILED: "failed",
     StepStatus.UNKNOWN: "unknown",
-    StepStatus.REFUSED: "failed",
+    StepStatus.REFUSED: "cancelled",
 }
 ACTION_STATE: dict[str, str] = {
     A.PROPOSED: "running",
@@ -45,8 +48,19 @@ ACTION_STATE: dict[str, str] = {
     A.DONE: "done",
     A.FAILED: "failed",
     A.NOT_DONE: "failed",
-    A.DENIED: "failed",
+    A.DENIED: "cancelled",
 }
+
+
+# code of a refusal -> (family, words)
+REFUSALS = {
+    "rejected": ("failed", "rejected by a reviewer"),
+    "denied": ("failed", "denied by policy"),
+    "expired": ("cancelled", "not decided in time"),
+    "stale": ("cancelled", "closed because its target changed"),
+    "cancelled": ("cancelled", "closed together with its run"),
+}
+STEPS = {"read_order": "read the order", "draft_refund": "drafted a proposal", "write_letter": "wrote the confirmation"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +73,20 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sort:
+    """What may be retried or undone, and what may not."""
+
+    state: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Next:
     """The next safe action: a sentence, and the button when there is one."""
 
     words: str
-    button: str = ""  # approve, probe, retry or resume; empty for none
+    button: str = ""  # approve, probe, settle, retry, resume or follow; empty for none
     label: str = ""
 
 
@@ -74,10 +97,13 @@ class Story:
     pill_state: str
     pill: str
     said: tuple[Said, ...]
-    safe: str  # what may be retried
-    ask: str  # what must be asked about first
-    not_sent: str
+    sorts: tuple[Sort, ...]  # at most three
     next: Next
+
+
+def thing(action: Action) -> str:
+    """What the action is about: "the refund of £248.00 to Priya Raman"."""
+    return words_of(action.tool).thing(_arguments(action))
 
 
 def pill(run: Run) -> tuple[str, str]:
@@ -94,116 +120,268 @@ def pill(run: Run) -> tuple[str, str]:
     return family, words
 
 
-def now(run: Run) -> str:
-    """One line for lists: what it does now, or how it ended."""
+def now(run: Run, result: dict[str, Any]) -> str:
+    """One line for lists: what it does now, or how it ended. `result` holds outcome, why, amount_minor, currency."""
     if run.error and run.status not in (R.DONE, R.CANCELLED, R.COMPENSATED):
         return str(run.error.get("message", ""))
-    if run.status == R.DONE and isinstance(run.result, dict):
-        return str(run.result.get("why") or run.result.get("outcome", "")).capitalize()
-    if run.status in (R.WAITING, R.COMPENSATING) and run.waiting_for:
-        return f"Parked, waits {run.get_waiting_for_display()}"
-    return ""
+    if run.status == R.DONE and result.get("outcome") == "refunded":
+        return f"Refunded {money(int(result.get('amount_minor') or 0), result.get('currency') or '')}"
+    if run.status == R.DONE:
+        return f"No refund. {result.get('why') or ''}".strip()
+    if run.status in (R.WAITING, R.COMPENSATING) and run.waiting_for == "approval":
+        return "Nothing is sent until somebody decides"
+    return {
+        R.QUEUED: "A worker takes it next",
+        R.RUNNING: "A worker has it",
+        R.RETRYING: "A step failed and is tried again by itself",
+        R.COMPENSATING: "What it did is being taken back",
+        R.COMPENSATED: "What it did was taken back",
+        R.CANCELLED: "A person ended it",
+        R.FAILED: "It goes on in another run",
+    }.get(R(run.status), f"Waits {run.get_waiting_for_display()}" if run.waiting_for else "")
 
 
-def tell(run: Run, steps: Sequence[Step], actions: Sequence[Action], undoable: int) -> Story:
-    """The story of `run` from its projection."""
+def tell(
+    run: Run, steps: Sequence[Step], actions: Sequence[Action], events: Sequence[Event], children: Sequence[Run]
+) -> Story:
+    """The story of `run` from its projection and the events that count for it."""
     family, words = pill(run)
-    done = [a for a in actions if a.status == A.DONE]
-    unknown = [a for a in actions if a.status == A.UNKNOWN]
-    said = [Said(text=_opening(run)), *_happened(done)]
-    said += [Said(text=_unknown(a), state="unknown") for a in unknown]
-    said += _standing(run, actions)
-    reads = [s.path for s in steps if s.status == StepStatus.FAILED and s.kind in ("tool", "model")]
-    failed = [a.tool for a in actions if a.status in (A.FAILED, A.NOT_DONE)]
-    unsent = [a.tool for a in actions if a.status in (A.HELD, A.READY, A.DENIED)]
+    goes_on = run.status == R.FAILED and any(child.kind == Run.Kind.NATIVE for child in children)
+    said = [Said(text=_opening(run)), *_worked(steps, {action.path for action in actions})]
+    for action in actions:
+        said += _deed(action, [event for event in events if event.path == action.path])
+    said += _ending(run, actions, events, goes_on)
     return Story(
         pill_state=family,
         pill=words,
         said=tuple(said),
-        safe=_listed(reads, "it only reads") or _listed(failed, "certainly nothing was done"),
-        ask=_listed([a.tool for a in unknown], "a second one could do it twice"),
-        not_sent=_listed(unsent, "nothing left"),
-        next=_next(run, actions, unknown, undoable),
+        sorts=_sorts(run, steps, actions, goes_on),
+        next=_next(run, actions, goes_on),
     )
 
 
 def _opening(run: Run) -> str:
-    if run.kind == Run.Kind.UNDO:
-        return "This run undoes what another one did. "
-    return f"This run works on the {run.title[0].lower() + run.title[1:]}. "
+    if run.direction == "undo":
+        return f"This run takes back what was done about {run.subject or 'its subject'}."
+    if isinstance(run.input, dict) and run.input.get("email") and run.subject:
+        return f"This run settles what {run.input['email']} asks about order {run.subject}."
+    return f"This run works on the {run.title[0].lower() + run.title[1:]}."
 
 
-def _happened(done: Sequence[Action]) -> list[Said]:
-    if not done:
-        return [Said(text="Nothing outside has been changed by it so far. ")]
-    said = [Said(text="It has ")]
-    for place, action in enumerate(done):
-        joint = " and " if 0 < place == len(done) - 1 else ", " if place else ""
-        said += [Said(text=joint), Said(text=_effect(action), strong=True)]
-    return [*said, Said(text=". ")]
+def _worked(steps: Sequence[Step], acted: set[str]) -> list[Said]:
+    kept = sum(step.inherited for step in steps)
+    mine = [
+        s.path.split("#")[0] for s in steps if s.status == StepStatus.DONE and not s.inherited and s.path not in acted
+    ]
+    said = []
+    if kept:
+        said.append(
+            Said(text=f" {_counted(kept, 'step was', 'steps were')} finished by the run before and not run again.")
+        )
+    if mine:
+        did = [STEPS.get(name, f"finished {name}") + _times(mine.count(name)) for name in dict.fromkeys(mine)]
+        said.append(Said(text=f" It {_listed(did)}."))
+    return said
 
 
-def _effect(action: Action) -> str:
-    receipt = action.receipt or {}
-    if "amount_minor" in receipt:
-        money = f"{receipt['amount_minor'] / 100:,.2f} {receipt.get('currency', '')}".strip()
-        return f"taken back {money}" if action.tool == "reverse_refund" else f"refunded {money}"
-    if action.tool == "send_email":
-        return f"sent an e-mail to {receipt.get('to', 'the customer')}"
-    return f"carried out {action.tool}"
+def _deed(action: Action, events: Sequence[Event]) -> list[Said]:
+    words, what, why = words_of(action.tool), thing(action), _sentence((action.error or {}).get("message", ""))
+    if action.status == A.DONE:
+        did = words.did(_arguments(action))
+        return [Said(text=f" {_permitted(events)} it "), Said(text=did, strong=True), Said(text=f"{_settled(events)}.")]
+    if action.status == A.HELD:
+        return [
+            Said(text=" "),
+            Said(text=f"{_upper(what)} waits for a decision", state="waiting"),
+            Said(text=f": nothing is {words.was} until then."),
+        ]
+    if action.status == A.UNKNOWN:
+        lost = f"Nobody knows whether {what} was {words.was}"
+        return [
+            Said(text=" "),
+            Said(text=lost, state="unknown"),
+            Said(text=f". {why} It is never sent again by itself."),
+        ]
+    if action.status in (A.FAILED, A.NOT_DONE):
+        return [
+            Said(text=f" {_upper(what)} was "),
+            Said(text=f"not {words.was}", state="failed"),
+            Said(text=f". {why}"),
+        ]
+    if action.status == A.DENIED:
+        family, said = REFUSALS.get(action.refused_code, ("cancelled", "refused"))
+        because = f": “{(action.error or {}).get('message', '')}”" if action.refused_code == "rejected" else ""
+        return [
+            Said(text=f" {_upper(what)} was "),
+            Said(text=said, state=family),
+            Said(text=f"{because}. Nothing was {words.was}."),
+        ]
+    if action.status == A.CLAIMED:
+        return [Said(text=f" {_upper(what)} is "), Said(text="being executed now", state="running"), Said(text=".")]
+    return [
+        Said(text=f" {_permitted(events)} {what} "),
+        Said(text="waits to be executed", state="running"),
+        Said(text="."),
+    ]
 
 
-def _unknown(action: Action) -> str:
-    return f"Nobody knows whether {action.tool} was done: {(action.error or {}).get('message', '')} "
+def _permitted(events: Sequence[Event]) -> str:
+    approved = next((event for event in reversed(events) if event.kind == "action.approved"), None)
+    if approved is None:
+        return "Allowed by policy,"
+    return f"Approved by {_listed(approved.body.get('by') or ['somebody'])} at {approved.at:%H:%M},"
 
 
-def _standing(run: Run, actions: Sequence[Action]) -> list[Said]:
-    message = str((run.error or {}).get("message", ""))
-    if run.status in (R.QUEUED, R.RUNNING):
-        return [Said(text="It is going on by itself.")]
-    if run.waiting_for and run.status in (R.WAITING, R.COMPENSATING):
-        held = [a.tool for a in actions if a.status == A.HELD]
-        what = f" {' and '.join(held)} is held until then." if held else ""
-        return [Said(text=f"It waits {run.get_waiting_for_display()} and costs nothing meanwhile.{what}")]
-    if run.status == R.RETRYING:
-        return [Said(text="A step failed and is tried again by itself.")]
-    if run.status in (R.PAUSED, R.BLOCKED, R.FAILED) and message:
-        path = (run.error or {}).get("path")
-        where = f"At {path} it stopped: " if path else "It stopped: "
-        return [Said(text=where), Said(text=message, state="paused" if run.status == R.BLOCKED else "failed")]
-    if run.status == R.NEEDS_ATTENTION and (run.error or {}).get("code") != "outcome_unknown":
-        return [Said(text="Undoing stopped: "), Said(text=message, state="failed")]
+def _settled(events: Sequence[Event]) -> str:
+    settled = next((event for event in reversed(events) if event.kind == "action.settled"), None)
+    if settled is None:
+        return ""
+    how = "asked and it was found" if settled.body.get("how") == "probe" else "settled it with evidence"
+    return f" (unknown until {settled.body.get('name') or 'somebody'} {how})"
+
+
+def _ending(run: Run, actions: Sequence[Action], events: Sequence[Event], goes_on: bool) -> list[Said]:
+    ends = ("run.cancelled", "run.stop_requested", "run.superseded")
+    ended = next((event.body for event in reversed(events) if event.kind in ends and event.run_id == run.pk), {})
+    who = f" by {ended['name']}" if ended.get("name") else ""
+    said = f": “{ended['reason']}”." if ended.get("reason") else "."
+    why = _sentence((run.error or {}).get("message", ""))
+    told = any(why and why == _sentence((action.error or {}).get("message", "")) for action in actions)
     if run.status == R.CANCELLED:
-        return [Said(text="A person cancelled it. Nothing more was sent.")]
-    if run.status == R.DONE and isinstance(run.result, dict) and run.result.get("why"):
-        return [Said(text=f"It ended without more: {run.result['why']}")]
-    return []
+        return [Said(text=" "), Said(text="It was cancelled", state="cancelled"), Said(text=who + said)]
+    if run.stop_requested_at and run.status in states.RUN_OPEN:
+        return [
+            Said(text=" "),
+            Said(text="A stop was requested", state="paused"),
+            Said(text=f"{who}{said} An outcome may exist."),
+        ]
+    if run.status == R.FAILED:
+        words = "It goes on in another run" if goes_on else "It failed"
+        return [Said(text=" "), Said(text=words, state="failed"), Said(text=f"{who}{said}")]
+    if run.status in (R.PAUSED, R.BLOCKED):
+        stands = (run.failed_path or "its own code").split("#")[0]
+        words = f"It is paused at {stands}" if run.status == R.PAUSED else "It cannot go on by itself"
+        return [Said(text=" "), Said(text=words, state="paused"), Said(text=f". {'' if told else why}".rstrip())]
+    if run.status == R.RETRYING:
+        return [
+            Said(text=" "),
+            Said(text="The last step did not work and is tried again by itself", state="running"),
+            Said(text=f". {why}"),
+        ]
+    if run.status == R.NEEDS_ATTENTION and not told:
+        return [Said(text=" It "), Said(text="needs a person", state="unknown"), Said(text=f". {why}")]
+    if run.status == R.COMPENSATED:
+        return [Said(text=" "), Said(text="What could be undone is undone", state="compensated"), Said(text=".")]
+    if run.status == R.DONE and isinstance(run.result, dict) and run.result.get("outcome") == "declined":
+        return [
+            Said(text=" It ended "),
+            Said(text="without a refund", strong=True),
+            Said(text=f": {_sentence(str(run.result.get('why', '')))}"),
+        ]
+    return [Said(text=" The ticket is settled.")] if run.status == R.DONE else []
 
 
-def _next(run: Run, actions: Sequence[Action], unknown: Sequence[Action], undoable: int) -> Next:
+def _sorts(run: Run, steps: Sequence[Step], actions: Sequence[Action], goes_on: bool) -> tuple[Sort, ...]:
+    """The most pressing first."""
+    found = []
+    unknown = [f"{a.tool}: {words_of(a.tool).twice(_arguments(a))}" for a in actions if a.status == A.UNKNOWN]
     if unknown:
-        return _ask_or_settle(unknown[0])
-    if run.status in states.RUN_OPEN and any(a.status == A.HELD for a in actions):
-        words = "Somebody decides the request. The run goes on by itself afterwards."
-        return Next(words=words, button="approve", label="Open the request")
+        found.append(Sort(state="unknown", title="Ask before retrying", text="; ".join(unknown)))
+    failed = next((action for action in actions if action.path == run.failed_path), None)
+    if states.can_retry(run) and not goes_on:
+        safe = (
+            "it changes nothing outside"
+            if failed is None
+            else f"nothing was {words_of(failed.tool).was}, and it asks anew"
+        )
+        found.append(Sort(state="done", title="Safe to retry", text=f"{run.failed_path.split('#')[0]}: {safe}"))
+    waiting = [action.tool for action in actions if action.status in states.ACTION_OPEN]
+    if waiting:
+        found.append(Sort(state="waiting", title="Not sent", text=f"{_listed(waiting)}: nothing has left here yet"))
+    done = [action.tool for action in actions if action.status == A.DONE]
+    undo = [tool for tool in done if registry.get(tool).compensator]
+    if undo:
+        found.append(
+            Sort(
+                state="compensated",
+                title="Can be undone",
+                text=f"{_listed(undo)}: by an action with a decision of its own",
+            )
+        )
+    if len(undo) < len(done):
+        final = [tool for tool in done if tool not in undo]
+        found.append(
+            Sort(state="cancelled", title="Cannot be undone", text=f"{_listed(final)}: it is outside, and stays there")
+        )
+    finished = sum(step.status == StepStatus.DONE for step in steps)
+    if finished:
+        found.append(
+            Sort(
+                state="done", title="Not run again", text=f"{_counted(finished, 'finished step')}, whatever is retried"
+            )
+        )
+    return tuple(found[:3])
+
+
+def _next(run: Run, actions: Sequence[Action], goes_on: bool) -> Next:
+    unknown = next((action for action in actions if action.status == A.UNKNOWN), None)
+    if unknown is not None:
+        return _ask_or_settle(unknown)
+    if goes_on:
+        return Next(
+            words="Another run goes on from the failed step. This one stays as it was.",
+            button="follow",
+            label="Open that run",
+        )
+    if run.status in states.RUN_OPEN and any(action.status == A.HELD for action in actions):
+        return Next(
+            words="Somebody decides the request. Until then nothing is sent.",
+            button="approve",
+            label="Open the request",
+        )
     if states.can_retry(run):
-        words = "Mend the cause, then go on from the failed step. Finished steps are not run again."
-        return Next(words=words, button="retry", label="Retry from the failed step…")
+        name = run.failed_path.split("#")[0]
+        words = f"A new run goes on from {name}. What is finished is not run again, and this run stays as it is."
+        return Next(words=words, button="retry", label=f"Retry from {name}…")
     if states.can_resume(run):
         return Next(words="When the cause is gone, let it go on where it stands.", button="resume", label="Resume…")
+    if run.status == R.NEEDS_ATTENTION:
+        return Next(words="Look at the step that failed, and mend it outside of this run.")
     if run.status in states.RUN_OPEN:
-        return Next(words="Nothing to do. It goes on by itself.")
-    if undoable:
-        return Next(words="Nothing to do. If it was wrong, what it did can be undone, last first.")
-    return Next(words="Nothing to do. It is over.")
+        return Next(words="Nothing to do. It goes on by itself, and this page follows.")
+    return Next(words="Nothing to do. This run is over.")
 
 
 def _ask_or_settle(action: Action) -> Next:
+    words = words_of(action.tool)
     if registry.get(action.tool).probe is None:
-        return Next(words="Look it up by hand, then settle it below with what you found.")
-    words = "Ask the service whether it did this. Reading only: nothing is sent."
-    return Next(words=words, button="probe", label="Ask the service")
+        return Next(
+            words=f"Look up by hand whether it was {words.was}, then settle it.", button="settle", label="Settle it"
+        )
+    said = f"Ask {words.provider} whether it has this. Reading only: nothing is sent."
+    return Next(words=said, button="probe", label=f"Ask {words.provider}")
 
 
-def _listed(names: Sequence[str], why: str) -> str:
-    return f"{', '.join(dict.fromkeys(names))}: {why}" if names else ""
+def _arguments(action: Action) -> dict[str, Any]:
+    return shown(canonical.parse(bytes(action.payload)))
+
+
+def _counted(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def _times(count: int) -> str:
+    return "" if count == 1 else " twice" if count == 2 else f" {count} times"
+
+
+def _sentence(words: str) -> str:
+    words = words.strip()
+    return words if not words or words[-1] in ".?”" else words + "."
+
+
+def _upper(words: str) -> str:
+    return words[:1].upper() + words[1:]
