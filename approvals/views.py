@@ -80,6 +80,8 @@ def decide(request: Any, approval_id: uuid.UUID) -> HttpResponse:
 @member
 def queue_news(request: Any) -> HttpResponse:
     """How many requests came since the page was made, and the counts of the navigation."""
+    if request.GET.get("counts"):
+        return render(request, "components/counts.html")
     new = queries.count_new(request.actor, request.GET.get("after", ""))
     context = {"new": new, "after": request.GET.get("after", "")}
     return render(request, "approvals/queue_news.html", context)

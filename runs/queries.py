@@ -1,15 +1,16 @@
 """What pages read of runs. Each function opens its tenant's transaction, and the number of queries is constant."""
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Q
 from django.db.models.fields.json import KT
-from django.utils import timezone
 
-from runs import canonical, errors, journal, states, story, waterfall
+from runs import canonical, errors, journal, states, story, waterfall, wording
 from runs.engine import saga
 from runs.models import Action, Attempt, Event, Run, Step
 from runs.redaction import shown
@@ -19,6 +20,7 @@ from tenants import scoping
 from tenants.permissions import Actor
 
 PAGE = 50
+MOST_RAW = 20_000  # characters of one event's body on a page
 FAMILIES: dict[str, tuple[str, ...]] = {
     "waiting": (RunStatus.WAITING,),
     "running": (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.RETRYING),
@@ -103,7 +105,11 @@ class ActionView:
     attempts: list[Attempt]
     can_settle: bool
     can_probe: bool
-    age_s: float
+    asked: bool  # somebody has asked the service already
+    was: str  # "paid"
+    provider: str  # "the ledger"
+    sentence: str  # "the refund of £248.00 to Priya Raman"
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,10 +133,21 @@ class Detail:
     held: Action | None
     unknown: Action | None
     tokens: int
-    seconds: float
+    effects: int
+    place: int  # of the selected step, counted from 1
+    step_state: str
+    step_words: str
+    tabs: tuple[tuple[str, str, int], ...]  # word, label, count
+    raw: list[tuple[Event, str]]  # events of the step with their bodies as text, when they are asked for
 
 
-def run_detail(actor: Actor, run_id: uuid.UUID, *, path: str = "", show: str = "") -> Detail:
+def head_of(actor: Actor, run_id: uuid.UUID) -> int | None:
+    """The newest sequence of a run: whether a page has anything to catch up with. One query."""
+    with scoping.tenant(actor.tenant.pk):
+        return Run.objects.filter(tenant=actor.tenant, pk=run_id).values_list("head", flat=True).first()
+
+
+def run_detail(actor: Actor, run_id: uuid.UUID, *, path: str = "", show: str = "", raw: bool = False) -> Detail:
     """The run page. Raises `NotFound`. The number of queries grows with the ancestors of a retried run alone."""
     with scoping.tenant(actor.tenant.pk):
         run = Run.objects.select_related("workflow", "release", "started_by").filter(pk=run_id).first()
@@ -143,7 +160,8 @@ def run_detail(actor: Actor, run_id: uuid.UUID, *, path: str = "", show: str = "
         parent = Run.objects.filter(pk=run.parent_id).first() if run.parent_id else None
         following = list(Run.objects.filter(tenant=actor.tenant, parent=run).order_by("id")[:20])
         step = _selected(steps, path, run)
-        view = _action_view(actor, run, step)
+        asked = any(event.kind == "action.probed" and step and event.path == step.path for event in events)
+        view = _action_view(actor, run, step, asked)
         may = _may(actor, run, len(undoable))
     mine = [event for event in events if step is not None and event.path == step.path]
     last = next((event for event in reversed(mine) if "input" in event.body), None)
@@ -165,7 +183,33 @@ def run_detail(actor: Actor, run_id: uuid.UUID, *, path: str = "", show: str = "
         held=next((a for a in actions if a.status == ActionStatus.HELD), None),
         unknown=next((a for a in actions if a.status == ActionStatus.UNKNOWN), None),
         tokens=sum(_tokens(event) for event in events),
-        seconds=sum(event.body.get("ms", 0.0) for event in events) / 1000,
+        effects=sum(action.status == ActionStatus.DONE for action in actions),
+        place=steps.index(step) + 1 if step else 0,
+        step_state=view.state if view else story.STEP_STATE[step.status] if step else "",
+        step_words=view.action.get_status_display() if view else step.get_status_display() if step else "",
+        tabs=_tabs(view, last),
+        raw=[(event, _text(event)) for event in mine] if raw else [],
+    )
+
+
+def _tabs(view: ActionView | None, last: Event | None) -> tuple[tuple[str, str, int], ...]:
+    found = [("", "What happened", 0)]
+    if view is not None:
+        found.append(("input", "Arguments", 0))
+        found += [("output", "Receipt", 0)] if view.receipt is not None else []
+        found += [("attempts", "Attempts", len(view.attempts))] if view.attempts else []
+    elif last is not None:
+        found.append(("input", "Input", 0))
+        found += [("output", "Result", 0)] if "result" in last.body else []
+    return (*found, ("raw", "Raw", 0))
+
+
+def _text(event: Event) -> str:
+    text = json.dumps(shown(event.body), indent=2, ensure_ascii=False)
+    return (
+        text
+        if len(text) <= MOST_RAW
+        else f"{text[:MOST_RAW]}\n… {len(text) - MOST_RAW:,} characters more are in the journal"
     )
 
 
@@ -181,7 +225,7 @@ def _selected(steps: Sequence[Step], path: str, run: Run) -> Step | None:
     return steps[-1] if steps else None
 
 
-def _action_view(actor: Actor, run: Run, step: Step | None) -> ActionView | None:
+def _action_view(actor: Actor, run: Run, step: Step | None, asked: bool) -> ActionView | None:
     if step is None or step.kind not in ("action", "undo"):
         return None
     owner = run
@@ -191,7 +235,9 @@ def _action_view(actor: Actor, run: Run, step: Step | None) -> ActionView | None
         action = Action.objects.filter(tenant=actor.tenant, run=owner, path=step.path).first()
     if action is None:
         return None
-    return view_of(action, list(Attempt.objects.filter(tenant=actor.tenant, action=action).order_by("number")))
+    return view_of(
+        action, list(Attempt.objects.filter(tenant=actor.tenant, action=action).order_by("number")), asked=asked
+    )
 
 
 def _may(actor: Actor, run: Run, undoable: int) -> dict[str, bool]:
@@ -235,8 +281,8 @@ def unknown_page(actor: Actor, *, after: str = "") -> tuple[list[ActionView], st
     return [view_of(action, attempts.get(action.pk, [])) for action in actions[:PAGE]], more
 
 
-def view_of(action: Action, attempts: list[Attempt]) -> ActionView:
-    arguments = canonical.parse(bytes(action.payload))
+def view_of(action: Action, attempts: list[Attempt], *, asked: bool = False) -> ActionView:
+    arguments, words = canonical.parse(bytes(action.payload)), wording.words_of(action.tool)
     probe = registry.get(action.tool).probe is not None
     return ActionView(
         action=action,
@@ -248,7 +294,11 @@ def view_of(action: Action, attempts: list[Attempt]) -> ActionView:
         attempts=attempts,
         can_settle=states.can_settle(action),
         can_probe=states.can_settle(action) and probe,
-        age_s=(timezone.now() - (action.claimed_at or action.created_at)).total_seconds(),
+        asked=asked,
+        was=words.was,
+        provider=words.provider,
+        sentence=words.thing(shown(arguments)),
+        since=action.claimed_at or action.created_at,
     )
 
 

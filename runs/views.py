@@ -31,10 +31,26 @@ def list_runs(request: Any) -> HttpResponse:
 @require_GET
 @member
 def detail(request: Any, run_id: uuid.UUID) -> HttpResponse:
-    path, show = request.GET.get("step", ""), request.GET.get("show", "")
-    found = queries.run_detail(request.actor, run_id, path=path, show=show if show in ("failed", "unknown", "waiting") else "")
-    context = {"detail": found, "run": found.run, "show": show, "here": "runs", "nav": "rail"}
-    return render(request, "runs/detail.html#live" if request.htmx else "runs/detail.html", context)
+    """The run page; as a fragment for a page that follows it. Nothing new is 204: what is read stays where it is."""
+    if request.htmx and request.GET.get("after", "") == str(queries.head_of(request.actor, run_id)):
+        return HttpResponse(status=204)
+    show, tab = request.GET.get("show", ""), request.GET.get("tab", "")
+    show = show if show in ("failed", "unknown", "waiting") else ""
+    found = queries.run_detail(
+        request.actor, run_id, path=request.GET.get("step", ""), show=show, raw=tab == "raw"
+    )
+    tab = tab if tab in [word for word, _, _ in found.tabs] else ""
+    here = _address(request, step=found.step.path if request.GET.get("step") and found.step else "", tab=tab, show=show)
+    context = {"detail": found, "run": found.run, "show": show, "tab": tab, "follow": here, "here": "runs", "nav": "rail"}
+    response = render(request, "runs/detail.html#live" if request.htmx else "runs/detail.html", context)
+    response["Vary"] = "HX-Request"
+    return response
+
+
+def _address(request: Any, **given: str) -> str:
+    """This page with what is chosen on it, so that the fragment shows the same."""
+    chosen = urlencode({name: value for name, value in given.items() if value})
+    return f"{request.path}?{chosen}" if chosen else request.path
 
 
 @require_http_methods(["GET", "POST"])

@@ -4,6 +4,7 @@ const GATHER_MS = 150;
 const POLL_MS = 10_000;
 const tenant = document.body.dataset.tenant;
 const mark = document.getElementById("live-mark");
+const heldBack = new Map(); // element -> when it may ask again
 let waiting = new Set();
 let timer = null;
 let poll = null;
@@ -18,14 +19,27 @@ function show(live) {
 }
 
 // Elements that want news carry data-news: a run's id, "run" for any run, "approval" for any request.
+// data-news-every gives the least time between two questions, in milliseconds.
 function deliver() {
   timer = null;
   if (document.hidden) return;
   const topics = waiting;
   waiting = new Set();
   for (const element of document.querySelectorAll("[data-news]")) {
-    if (topics.has("*") || topics.has(element.dataset.news)) window.htmx?.trigger(element, "news");
+    const wanted = element.dataset.news.split(" ");
+    if (topics.has("*") || wanted.some((topic) => topics.has(topic))) ask(element, wanted);
   }
+}
+
+function ask(element, wanted) {
+  const every = Number(element.dataset.newsEvery ?? 0);
+  const wait = (heldBack.get(element.id) ?? 0) - Date.now();
+  if (every && wait > 0) {
+    setTimeout(() => hear(...wanted), wait);
+    return;
+  }
+  if (every) heldBack.set(element.id, Date.now() + every);
+  window.htmx?.trigger(element, "news");
 }
 
 function hear(...topics) {
@@ -60,21 +74,37 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden) hear("*");
 });
 
-// The counts of the navigation follow the fragment that carries them.
-document.addEventListener("htmx:afterSwap", () => {
-  const carrier = document.querySelector("[data-waiting]");
-  if (!carrier) return;
-  for (const name of ["waiting", "unknown"]) {
-    for (const badge of document.querySelectorAll(`[data-count="${name}"]`)) {
-      badge.textContent = carrier.dataset[name];
-      badge.hidden = carrier.dataset[name] === "0";
-    }
-  }
-});
-
-// A fragment must not take away a dialog, a selection or the focus from whoever is reading.
+// A fragment must not take a dialog, a selection or the place in a text away from whoever is reading.
+// What could not be shown then is asked for again once they are done.
+const reading = (target) => {
+  const selected = document.getSelection();
+  const inside = selected && !selected.isCollapsed && target.contains(selected.anchorNode);
+  return inside || document.querySelector("dialog[open]") !== null;
+};
+let place = null;
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (document.querySelector("dialog[open]")) event.detail.shouldSwap = false;
+  const { requestConfig, target } = event.detail;
+  if (requestConfig.triggeringEvent?.type === "news" && reading(target)) {
+    event.detail.shouldSwap = false;
+    if (!document.querySelector("dialog[open]")) setTimeout(() => hear("*"), 2000);
+    return;
+  }
+  const text = target.querySelector?.("#step .step-detail-body");
+  place = text && { label: text.ariaLabel, top: text.scrollTop };
+});
+document.addEventListener("close", () => hear("*"), true);
+
+document.addEventListener("htmx:afterSwap", () => {
+  const text = document.querySelector("#step .step-detail-body");
+  if (place && text && text.ariaLabel === place.label) text.scrollTop = place.top;
+  place = null;
+  const counts = document.getElementById("counts");
+  for (const badge of document.querySelectorAll("[data-count]")) {
+    const number = counts?.dataset[badge.dataset.count];
+    if (number === undefined) continue;
+    badge.textContent = number;
+    badge.hidden = number === "0";
+  }
 });
 
 if (tenant) connect();

@@ -2,16 +2,18 @@
 import "./live.js";
 import "./review.js";
 
-const open = (id) => {
-  const dialog = document.getElementById(id);
-  if (dialog && !dialog.open) dialog.showModal();
-};
+// Browsers without invoker commands open and close dialogs by the same attributes.
+if (!("commandForElement" in HTMLButtonElement.prototype)) {
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[commandfor]");
+    const dialog = button && document.getElementById(button.getAttribute("commandfor"));
+    if (!dialog) return;
+    if (button.getAttribute("command") === "close") dialog.close();
+    else if (!dialog.open) dialog.showModal();
+  });
+}
 
 document.addEventListener("click", (event) => {
-  const opener = event.target.closest("[data-open]");
-  if (opener) open(opener.dataset.open);
-  const closer = event.target.closest("[data-close]");
-  if (closer) closer.closest("dialog").close();
   const copier = event.target.closest("[data-copy]");
   if (copier) copy(copier);
   for (const menu of document.querySelectorAll("details.menu[open]")) {
@@ -19,9 +21,24 @@ document.addEventListener("click", (event) => {
   }
 });
 
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+
 async function copy(button) {
-  await navigator.clipboard.writeText(button.dataset.copy);
+  const use = button.querySelector("use");
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+  } catch {
+    say("Copying is not allowed here. Select the text instead.");
+    return;
+  }
   say("Copied");
+  use?.setAttribute("href", "#i-check");
+  setTimeout(() => use?.setAttribute("href", "#i-copy"), 1200);
 }
 
 export function say(words) {
@@ -48,4 +65,9 @@ function tick() {
   }
 }
 setInterval(tick, 1000);
-for (const dialog of document.querySelectorAll("dialog[data-modal]")) dialog.showModal();
+
+// A dialog that came open with the page (its form has an error) becomes modal.
+for (const dialog of document.querySelectorAll("dialog[data-modal]")) {
+  dialog.close();
+  dialog.showModal();
+}

@@ -1,13 +1,17 @@
 """The small marks everything is made of: icons, states, times, ids."""
 
+import json
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import template
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 register = template.Library()
+MOST_SHOWN = 2000  # characters of one value
 
 
 @register.simple_tag
@@ -46,15 +50,18 @@ def copy(text: object, shown: str = "") -> SafeString:
 
 
 @register.simple_tag
-def clock(moment: datetime | None) -> SafeString | str:
-    """The time of day, with the whole UTC time behind it."""
+def clock(moment: datetime | None, fine: bool = False) -> SafeString | str:
+    """The time of day, with the whole UTC time behind it; with the day when it was another one. `fine` tells milliseconds."""
     if moment is None:
         return "–"
+    words = f"{moment:%H:%M:%S.%f}"[:-3] if fine else f"{moment:%H:%M:%S}"
+    if not fine and moment.date() != timezone.now().date():
+        words = f"{moment:%-d %b, %H:%M}"
     return format_html(
         '<time datetime="{}" title="{} UTC">{}</time>',
         moment.isoformat(),
         f"{moment:%d %B %Y, %H:%M:%S}",
-        f"{moment:%H:%M:%S}",
+        words,
     )
 
 
@@ -75,7 +82,9 @@ def until(moment: datetime | None) -> SafeString | str:
         return "–"
     words = span(moment - timezone.now())
     title = f"{moment:%d %B %Y, %H:%M:%S} UTC"
-    return format_html('<time datetime="{}" title="{}" data-relative="until">{}</time>', moment.isoformat(), title, words)
+    return format_html(
+        '<time datetime="{}" title="{}" data-relative="until">{}</time>', moment.isoformat(), title, words
+    )
 
 
 def span(length: timedelta) -> str:
@@ -99,5 +108,39 @@ def short(key: object) -> str:
 
 
 @register.filter
-def seconds(value: float) -> str:
-    return span(timedelta(seconds=value)) if value >= 1 else f"{value * 1000:.0f} ms"
+def took(value: float) -> str:
+    """412 ms, 3.1 s, 46 s, 12 m, 3 h 28 m."""
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    return f"{value:.1f} s" if value < 10 else span(timedelta(seconds=value))
+
+
+@register.filter
+def payload(value: Any) -> SafeString:
+    """A JSON value as names and values, one a line. What is too long to read here says how much is left."""
+    rows = list(_flat("", value))
+    width = min(max((len(name) for name, _ in rows), default=0), 22)
+    lines = format_html_join("\n", "{}{}", ((_name(name, width), _value(item)) for name, item in rows))
+    return format_html('<div class="payload" tabindex="0" role="group" aria-label="Values">{}</div>', lines or "empty")
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _flat(f"{name}.{key}" if name else str(key), item)
+    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        for place, item in enumerate(value):
+            yield from _flat(f"{name}[{place}]", item)
+    else:
+        yield name, value
+
+
+def _name(name: str, width: int) -> SafeString | str:
+    return format_html('<span class="name">{}</span>{}', name, " " * (max(width - len(name), 0) + 2)) if name else ""
+
+
+def _value(value: Any) -> SafeString | str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if len(text) > MOST_SHOWN:
+        text = f"{text[:MOST_SHOWN]} … {len(text) - MOST_SHOWN:,} characters more stand in Raw"
+    return format_html('<span class="string">{}</span>', text) if isinstance(value, str) else text
