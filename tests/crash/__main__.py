@@ -1,0 +1,57 @@
+"""`python -m tests.crash`, which is what bin/crash-test runs. Exits with 1 when anything did not hold."""
+
+import argparse
+import json
+import os
+import random
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import django
+from django.utils.module_loading import import_string
+
+from tests.crash.stage import staged
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="bin/crash-test", description="Kill workers while refunds are paid, and count."
+    )
+    parser.add_argument("--refunds", type=int, default=60, help="runs to start (default 60)")
+    parser.add_argument("--kills", type=int, default=20, help="kills at the four points of an action (default 20)")
+    parser.add_argument("--seed", type=int, default=None, help="for orders and the order of kills; printed")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON")
+    options = parser.parse_args()
+    if not (1 <= options.refunds <= 5000 and 0 <= options.kills <= options.refunds):
+        parser.error("--refunds takes 1 to 5000, and --kills no more than that")
+    seed = random.randrange(1_000_000) if options.seed is None else options.seed
+    with tempfile.TemporaryDirectory(prefix="holdpoint-crash-") as place:
+        with staged(Path(place) / "stage", lease_s=2) as stage:
+            os.environ.update(stage.env | {"HOLDPOINT_BOUNDARIES": "", "DJANGO_SETTINGS_MODULE": "config.settings"})
+            django.setup()
+            run = import_string("tests.crash.paced.run")  # imports models, so only now
+            report = run(stage, refunds=options.refunds, kills=options.kills, seed=seed)
+    print(json.dumps(asdict(report) | {"doubles": report.doubles}) if options.json else _words(report))
+    return 1 if report.violations else 0
+
+
+def _words(report: Any) -> str:
+    lines = [f"seed {report.seed}: {report.runs} runs, {sum(report.kills.values())} kills in {report.seconds} s"]
+    lines += [f"  {count:3} x kill -9 at {point}" for point, count in report.kills.items()]
+    for title, tallies in (("before anything was settled", report.before), ("after", report.after)):
+        lines.append(title)
+        for kind, t in tallies.items():
+            unknown = f"{t.unknown} unknown ({t.unknown_with_effect} of them happened)"
+            lines.append(
+                f"  {kind:8} {t.claimed} claimed = {t.done} done + {t.not_done} not done + {unknown}; {t.doubles} doubled"
+            )
+    lines.append(f"settled: {report.found_by_probe} found outside, {report.settled_by_hand} by hand as not done")
+    lines.append("\n".join(["VIOLATED", *report.violations]) if report.violations else "Nothing was violated.")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
