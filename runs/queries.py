@@ -155,19 +155,21 @@ def run_detail(actor: Actor, run_id: uuid.UUID, *, path: str = "", show: str = "
             raise errors.NotFound(f"No run with the id {run_id} is here. It may belong to another tenant of yours.")
         events = journal.lineage(run)
         steps = list(Step.objects.filter(tenant=actor.tenant, run=run).order_by("started_at", "id"))
-        actions = list(Action.objects.filter(tenant=actor.tenant, run=run).order_by("id"))
+        told = _told(run, steps, {event.run_id for event in events})
+        actions = [action for action in told if action.run_id == run.pk]
         undoable = saga.undoable(run)
         parent = Run.objects.filter(pk=run.parent_id).first() if run.parent_id else None
         following = list(Run.objects.filter(tenant=actor.tenant, parent=run).order_by("id")[:20])
         step = _selected(steps, path, run)
         asked = any(event.kind == "action.probed" and step and event.path == step.path for event in events)
         view = _action_view(actor, run, step, asked)
-        may = _may(actor, run, len(undoable))
+        failed = any(action.path == run.failed_path for action in actions)
+        may = _may(actor, run, len(undoable), failed)
     mine = [event for event in events if step is not None and event.path == step.path]
     last = next((event for event in reversed(mine) if "input" in event.body), None)
     return Detail(
         run=run,
-        story=story.tell(run, steps, actions, events, following),
+        story=story.tell(run, steps, told, events, following),
         trace=waterfall.draw(run, steps, events, selected=step.path if step else "", show=show),
         actions=actions,
         step=step,
@@ -190,6 +192,17 @@ def run_detail(actor: Actor, run_id: uuid.UUID, *, path: str = "", show: str = "
         tabs=_tabs(view, last),
         raw=[(event, _text(event)) for event in mine] if raw else [],
     )
+
+
+def _told(run: Run, steps: Sequence[Step], ids: set[uuid.UUID]) -> list[Action]:
+    """The run's own actions, and those of the runs it continues whose finished steps it keeps. One query."""
+    kept = {step.path for step in steps if step.inherited}
+    found = Action.objects.filter(tenant_id=run.tenant_id, run_id__in={*ids, run.pk}).order_by("id")
+    return [
+        action
+        for action in found
+        if action.run_id == run.pk or (action.path in kept and action.status == ActionStatus.DONE)
+    ]
 
 
 def _tabs(view: ActionView | None, last: Event | None) -> tuple[tuple[str, str, int], ...]:
@@ -240,12 +253,13 @@ def _action_view(actor: Actor, run: Run, step: Step | None, asked: bool) -> Acti
     )
 
 
-def _may(actor: Actor, run: Run, undoable: int) -> dict[str, bool]:
+def _may(actor: Actor, run: Run, undoable: int, failed: bool) -> dict[str, bool]:
+    """`failed` says that the run stands at an action: that is asked for anew in a retry, never resumed."""
     allowed = actor.may("operate", run.workflow)
     return {
         "operate": allowed,
         "retry": allowed and states.can_retry(run),
-        "resume": allowed and states.can_resume(run),
+        "resume": allowed and states.can_resume(run) and not failed,
         "cancel": allowed and states.can_cancel(run),
         "compensate": allowed and states.can_compensate(run, undoable),
     }

@@ -147,8 +147,10 @@ def tell(
     """The story of `run` from its projection and the events that count for it."""
     family, words = pill(run)
     goes_on = run.status == R.FAILED and any(child.kind == Run.Kind.NATIVE for child in children)
-    said = [Said(text=_opening(run)), *_worked(steps, {action.path for action in actions})]
+    said = [Said(text=_opening(run)), *_worked(run, steps, {action.path for action in actions})]
     for action in actions:
+        if run.direction == "undo" and action.run_id != run.pk:
+            continue  # what is being undone is told by its undo
         said += _deed(action, [event for event in events if event.path == action.path])
     said += _ending(run, actions, events, goes_on)
     return Story(
@@ -168,13 +170,13 @@ def _opening(run: Run) -> str:
     return f"This run works on the {run.title[0].lower() + run.title[1:]}."
 
 
-def _worked(steps: Sequence[Step], acted: set[str]) -> list[Said]:
+def _worked(run: Run, steps: Sequence[Step], acted: set[str]) -> list[Said]:
     kept = sum(step.inherited for step in steps)
     mine = [
         s.path.split("#")[0] for s in steps if s.status == StepStatus.DONE and not s.inherited and s.path not in acted
     ]
     said = []
-    if kept:
+    if kept and run.direction != "undo":
         said.append(
             Said(text=f" {_counted(kept, 'step was', 'steps were')} finished by the run before and not run again.")
         )

@@ -188,6 +188,8 @@ def _folds(pieces: Sequence[Piece], begin: datetime, end: datetime) -> list[tupl
         reached = max(reached, piece.end)
     if end > reached:
         idle.append((reached, end))
+    if worked == 0:
+        return []
     long = [(a, b) for a, b in idle if (b - a).total_seconds() > max(worked, LONG_S)]
     return sorted(sorted(long, key=lambda gap: gap[1] - gap[0], reverse=True)[:MOST_FOLDS])
 
