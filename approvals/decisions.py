@@ -43,7 +43,9 @@ def approve(*, actor: Actor, approval_id: uuid.UUID, digest: str, reason: str = 
         else:
             note = f"{len(voters)} of {approval.quorum}"
             told = {"action": str(action.pk), "by": str(actor.user), "note": note}
-            journal.append(action.run_id, journal.Entry(kind="approval.voted", path=action.path, body=told, about="approval"))
+            journal.append(
+                action.run_id, journal.Entry(kind="approval.voted", path=action.path, body=told, about="approval")
+            )
     return approval
 
 
@@ -110,7 +112,10 @@ def _withdraw(actor: Actor, approval: Approval) -> None:
 
 
 def _vote(actor: Actor, approval: Approval, action: Action, answer: str, digest: str, reason: str) -> None:
-    shown: dict[str, Any] = render.shown(render.card(action), action) | {"role": actor.role, "revision": approval.revision}
+    shown: dict[str, Any] = render.shown(render.card(action), action) | {
+        "role": actor.role,
+        "revision": approval.revision,
+    }
     Vote(
         tenant=actor.tenant,
         approval=approval,

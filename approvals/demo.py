@@ -1,5 +1,6 @@
 """The demo: two tenants, their people, a policy, and a few tickets that wait for somebody."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from approvals import policies
@@ -50,9 +51,24 @@ RULES = {
 }
 
 TICKETS = [
-    ("NW-48213", "priya.raman@example.net", "Both tents tore at the seam on the first night. I would like my money back, please.", None),
-    ("NW-48190", "marek.dvorak@example.net", "The zip of the sleeping bag broke on the second night. Can you refund part of it?", 8650),
-    ("NW-48177", "aoife.byrne@example.net", "One boot came with a torn lace. The price of a pair of laces back would do.", 1200),
+    (
+        "NW-48213",
+        "priya.raman@example.net",
+        "Both tents tore at the seam on the first night. I would like my money back, please.",
+        None,
+    ),
+    (
+        "NW-48190",
+        "marek.dvorak@example.net",
+        "The zip of the sleeping bag broke on the second night. Can you refund part of it?",
+        8650,
+    ),
+    (
+        "NW-48177",
+        "aoife.byrne@example.net",
+        "One boot came with a torn lace. The price of a pair of laces back would do.",
+        1200,
+    ),
 ]
 
 
@@ -65,12 +81,17 @@ class Account:
 
 
 CAST = [
-    ("northwind", "Northwind Outdoor", "GBP", [
-        ("ilse@northwind.example", "Ilse Marchetti", Role.ADMIN),
-        ("mara@northwind.example", "Mara Lindqvist", Role.REVIEWER),
-        ("theo@northwind.example", "Theo Brandt", Role.SUPPORT),
-        ("jonas@northwind.example", "Jonas Ek", Role.STARTER),
-    ]),
+    (
+        "northwind",
+        "Northwind Outdoor",
+        "GBP",
+        [
+            ("ilse@northwind.example", "Ilse Marchetti", Role.ADMIN),
+            ("mara@northwind.example", "Mara Lindqvist", Role.REVIEWER),
+            ("theo@northwind.example", "Theo Brandt", Role.SUPPORT),
+            ("jonas@northwind.example", "Jonas Ek", Role.STARTER),
+        ],
+    ),
     ("fjordtur", "Fjordtur AS", "EUR", [("charlotte@fjordtur.example", "Charlotte Vik", Role.ADMIN)]),
 ]
 
@@ -90,7 +111,7 @@ def _user(email: str, name: str) -> User:
     return User.objects.filter(email=email).first() or User.objects.create_user(email, PASSWORD, name=name)
 
 
-def _tenant(slug: str, name: str, currency: str, users: list[tuple[User, str]]) -> None:
+def _tenant(slug: str, name: str, currency: str, users: Sequence[tuple[User, str]]) -> None:
     owner = people.add_tenant(slug=slug, name=name, currency=currency, owner=users[0][0])
     members: list[Membership] = [people.add_member(actor=owner, user=user, role=role) for user, role in users[1:]]
     operations.set_up_workflow(actor=owner, name="refund_desk", note="first release")

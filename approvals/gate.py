@@ -1,7 +1,6 @@
 """The gate as runs know it (`runs.gates.Gate`): policy decides, people vote, and the claim asks once more."""
 
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.utils import timezone
@@ -40,7 +39,7 @@ class PolicyGate:
 
     def hold(self, action: Action, verdict: Verdict) -> datetime:
         card = render.card(action)
-        expires = timezone.now() + timezone.timedelta(seconds=verdict.expires_after_s)
+        expires = timezone.now() + timedelta(seconds=verdict.expires_after_s)
         approval = Approval(
             tenant_id=action.tenant_id,
             action=action,
@@ -80,27 +79,32 @@ class PolicyGate:
         approval = Approval.objects.get(tenant_id=action.tenant_id, action_id=action.pk)
         if approval.status != ApprovalStatus.APPROVED:
             final = approval.status not in OPEN
-            return Refusal(code="rejected" if final else "quorum", why=f"It is {approval.get_status_display().lower()}.", final=final)
+            return Refusal(
+                code="rejected" if final else "quorum",
+                why=f"It is {approval.get_status_display().lower()}.",
+                final=final,
+            )
         voters = votes_that_count(approval, digest)
         if len(voters) < approval.quorum:
             why = f"{len(voters)} of {approval.quorum} approvals still count; somebody lost the right to decide."
             return Refusal(code="quorum", why=why)
         return Permit(by=tuple(voters))
 
-    def reopen(self, action: Action, refusal: Refusal) -> None:
+    def reopen(self, action: Action, refusal: Refusal) -> Verdict:
         """approved -> pending; a stricter policy also raises what is asked for."""
         now = policies.judge(action)
         approval = Approval.objects.filter(tenant_id=action.tenant_id, action_id=action.pk).first()
         if approval is None:  # it had been allowed without people
             self.hold(action, now)
-            Action.objects.filter(tenant_id=action.tenant_id, pk=action.pk).update(verdict={**action.verdict, "result": HOLD})
-            return
+            return now
         Approval.objects.filter(tenant_id=action.tenant_id, pk=approval.pk, status=ApprovalStatus.APPROVED).update(
             status=ApprovalStatus.PENDING,
             decided_at=None,
             quorum=max(approval.quorum, now.quorum),
+            deciders=list(now.deciders),
             why=refusal.why[:300],
         )
+        return now
 
     def expire(self, action: Action) -> bool:
         """pending or approved -> expired, by the database's clock in the statement itself."""

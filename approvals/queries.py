@@ -1,6 +1,7 @@
 """What pages read of requests. The badge and the list come from one query."""
 
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,7 +159,12 @@ def _page(
 
 def _warnings(action: Action, drawn: render.Card) -> tuple[str, ...]:
     arguments = canonical.parse(bytes(action.payload))
-    found = [w for name, value in sorted(arguments.items()) if isinstance(value, str) for w in plainly.inspect(value, name).warnings]
+    found = [
+        w
+        for name, value in sorted(arguments.items())
+        if isinstance(value, str)
+        for w in plainly.inspect(value, name).warnings
+    ]
     return tuple(found + ([drawn.error] if drawn.error else []))
 
 
@@ -179,7 +185,9 @@ def _asked_by(approval: Approval, action: Action) -> str:
 
 def _state(approval: Approval, action: Action) -> str:
     if approval.status == ApprovalStatus.APPROVED:
-        return {"done": "done", "failed": "failed", "not_done": "failed", "outcome_unknown": "unknown"}.get(action.status, "running")
+        return {"done": "done", "failed": "failed", "not_done": "failed", "outcome_unknown": "unknown"}.get(
+            action.status, "running"
+        )
     return MARKS[ApprovalStatus(approval.status)]
 
 
@@ -223,10 +231,8 @@ def decided(actor: Actor, *, before: str = "", mine: bool = True) -> tuple[list[
         if mine:
             voted = Vote.objects.filter(tenant=actor.tenant, voter=actor.user).values("approval_id")
             found = found.filter(id__in=voted)
-        try:
+        with suppress(ValueError):
             found = found.filter(id__lt=uuid.UUID(before))
-        except ValueError:
-            pass
         rows = list(found.order_by("-id")[: PAGE + 1])
         votes: dict[Any, list[Vote]] = {}
         for vote in Vote.objects.filter(approval__in=[r.pk for r in rows]).select_related("voter").order_by("id"):

@@ -72,7 +72,9 @@ def card(action: Action) -> Card:
         return renderer(value, action.context.get("snapshot") or {})
     except Exception as error:
         log.exception("a renderer crashed; the request shows its bytes", extra={"action": action.pk})
-        return _plain(action, raw, f"The renderer crashed ({type(error).__name__}). These are the bytes that would run.")
+        return _plain(
+            action, raw, f"The renderer crashed ({type(error).__name__}). These are the bytes that would run."
+        )
 
 
 def _plain(action: Action, raw: str, error: str) -> Card:
@@ -95,8 +97,14 @@ def _refund(value: Any, snapshot: dict[str, Any]) -> Card:
         before = money(snapshot["refunded_minor"], value.currency)
         after = money(snapshot["refunded_minor"] + value.amount_minor, value.currency)
         changes.insert(0, Change(label="Refunded so far", before=before, after=after))
-        changes.insert(1, Change(label="Left of the order", before=money(left, value.currency),
-                                 after=money(max(left - value.amount_minor, 0), value.currency)))
+        changes.insert(
+            1,
+            Change(
+                label="Left of the order",
+                before=money(left, value.currency),
+                after=money(max(left - value.amount_minor, 0), value.currency),
+            ),
+        )
         note = f"of {money(snapshot['paid_minor'], value.currency)} paid"
     return Card(
         renderer="refund_payment 1",
@@ -138,8 +146,10 @@ def _reversal(value: Any, snapshot: dict[str, Any]) -> Card:
             Fact(label="Amount", value=amount),
             Fact(label="Can it be undone?", value="No", note="A new refund can be paid"),
         ),
-        changes=(Change(label=f"Refund {value.refund}", before="paid", after="reversed"),
-                 Change(label="Reason given", before="", after=value.reason)),
+        changes=(
+            Change(label=f"Refund {value.refund}", before="paid", after="reversed"),
+            Change(label="Reason given", before="", after=value.reason),
+        ),
     )
 
 

@@ -45,7 +45,16 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     page = queries.card(request.actor, approval_id)
-    context = {"inbox": inbox, "page": page, "first": first, "form": form, "error": error, "here": "review", "nav": "rail", "reasons": REASONS}
+    context = {
+        "inbox": inbox,
+        "page": page,
+        "first": first,
+        "form": form,
+        "error": error,
+        "here": "review",
+        "nav": "rail",
+        "reasons": REASONS,
+    }
     template = "approvals/review.html#state" if request.htmx and request.method == "GET" else "approvals/review.html"
     return render(request, template, context, status=status)
 
@@ -63,15 +72,17 @@ def decide(request: Any, approval_id: uuid.UUID) -> HttpResponse:
             opened = data["opened"] or not queries.card(request.actor, approval_id).warnings
             decisions.approve(actor=request.actor, approval_id=approval_id, digest=data["digest"], opened=opened)
         else:
-            decisions.reject(
-                actor=request.actor, approval_id=approval_id, digest=data["digest"], reason=data["reason"]
-            )
+            decisions.reject(actor=request.actor, approval_id=approval_id, digest=data["digest"], reason=data["reason"])
     except errors.Conflict as error:
         return _page(request, queries.inbox(request.actor), approval_id, error=error, status=409)
     except errors.Invalid as error:
         form.add_error(None, error.message)
         return _page(request, queries.inbox(request.actor), approval_id, form=form, status=422)
-    words = "Your approval is recorded." if data["answer"] == Answer.APPROVE else "Your rejection is recorded. Nothing is sent."
+    words = (
+        "Your approval is recorded."
+        if data["answer"] == Answer.APPROVE
+        else "Your rejection is recorded. Nothing is sent."
+    )
     messages.success(request, words)
     return redirect("approvals:card", tenant=request.actor.tenant.slug, approval_id=approval_id)
 

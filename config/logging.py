@@ -10,7 +10,7 @@ _USUAL = set(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskN
 class JsonLine(logging.Formatter):
     """Time in UTC, level, logger, message, then whatever the caller put into `extra`."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         line = {

@@ -44,8 +44,6 @@ class RunOut(Schema):
     url: str
 
 
-
-
 @api.post("tickets", response={201: Started, 200: Started}, summary="Start a refund ticket")
 def start_ticket(request: HttpRequest, ticket: Ticket) -> tuple[int, dict[str, Any]]:
     """Needs an `Idempotency-Key`: the same key and body answer 200 with the same run; another body 422."""
@@ -99,7 +97,11 @@ def told(request: HttpRequest, error: errors.HoldpointError) -> HttpResponse:
 def bad_body(request: HttpRequest, error: BadBody) -> HttpResponse:
     first = error.errors[0]
     field = ".".join(str(part) for part in first["loc"][2:]) or str(first["loc"][-1])
-    body = {"code": "invalid", "message": f"{field}: {first['msg']}. Correct it and send the request again.", "field": field}
+    body = {
+        "code": "invalid",
+        "message": f"{field}: {first['msg']}. Correct it and send the request again.",
+        "field": field,
+    }
     return api.create_response(request, body, status=422)
 
 

@@ -22,8 +22,10 @@ class TicketForm(forms.Form):
         max_length=254,
         label="The customer’s e-mail",
         help_text="As it stands on the order. The confirmation goes there.",
-        error_messages={"required": "Write the address that stands on the order.",
-                        "invalid": "This is no e-mail address. Write it like name@example.net."},
+        error_messages={
+            "required": "Write the address that stands on the order.",
+            "invalid": "This is no e-mail address. Write it like name@example.net.",
+        },
     )
     story = forms.CharField(
         min_length=10,
@@ -31,8 +33,10 @@ class TicketForm(forms.Form):
         label="What happened",
         help_text="In the customer’s words. Reviewers see it as evidence.",
         widget=forms.Textarea(attrs={"rows": 4}),
-        error_messages={"required": "Say what happened: reviewers decide on it.",
-                        "min_length": "Too short to decide on. Say what happened in a sentence."},
+        error_messages={
+            "required": "Say what happened: reviewers decide on it.",
+            "min_length": "Too short to decide on. Say what happened in a sentence.",
+        },
     )
     amount = forms.DecimalField(
         required=False,
@@ -41,8 +45,10 @@ class TicketForm(forms.Form):
         decimal_places=2,
         label="Amount asked for",
         help_text="Optional. Empty means the whole order.",
-        error_messages={"invalid": "Write an amount like 40.50, or leave it empty.",
-                        "min_value": "An amount is at least 0.01. Leave it empty for the whole order."},
+        error_messages={
+            "invalid": "Write an amount like 40.50, or leave it empty.",
+            "min_value": "An amount is at least 0.01. Leave it empty for the whole order.",
+        },
     )
     key = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
@@ -81,8 +87,10 @@ class ReasonForm(forms.Form):
         min_length=4,
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 2}),
-        error_messages={"required": "Say why in a few words: it stands in the journal beside your name.",
-                        "min_length": "Say why in a few words: it stands in the journal beside your name."},
+        error_messages={
+            "required": "Say why in a few words: it stands in the journal beside your name.",
+            "min_length": "Say why in a few words: it stands in the journal beside your name.",
+        },
     )
 
 
@@ -91,6 +99,8 @@ class SettleForm(ReasonForm):
     evidence = forms.CharField(
         min_length=4,
         max_length=500,
-        error_messages={"required": "Say where you saw it: a receipt number, an account, who told you.",
-                        "min_length": "Say where you saw it: a receipt number, an account, who told you."},
+        error_messages={
+            "required": "Say where you saw it: a receipt number, an account, who told you.",
+            "min_length": "Say where you saw it: a receipt number, an account, who told you.",
+        },
     )

@@ -60,8 +60,8 @@ class Gate(Protocol):
     def permit(self, action: Any, digest: str) -> Permit | Refusal:
         """Whether the action may be executed at this moment, in a statement after `lock`."""
 
-    def reopen(self, action: Any, refusal: Refusal) -> None:
-        """Permission no longer stands: the request goes back to people (approved -> pending)."""
+    def reopen(self, action: Any, refusal: Refusal) -> Verdict:
+        """Permission no longer stands: the request goes back to people (approved -> pending), under this verdict."""
 
     def expire(self, action: Any) -> bool:
         """Close the request if its time is over by the database's clock; True when this call did it."""
@@ -85,8 +85,8 @@ class HoldEverything:
     def permit(self, action: Any, digest: str) -> Permit | Refusal:
         return Refusal(code="quorum", why="No gate is configured, so nobody can have approved.")
 
-    def reopen(self, action: Any, refusal: Refusal) -> None:
-        return None
+    def reopen(self, action: Any, refusal: Refusal) -> Verdict:
+        return self.decide(action)
 
     def expire(self, action: Any) -> bool:
         return False

@@ -111,7 +111,8 @@ def lineage(run: Run) -> list[Event]:
     if run.parent_id is None:
         return own
     parent = Run.objects.get(tenant_id=run.tenant_id, pk=run.parent_id)
-    return [event for event in lineage(parent) if event.run_id != parent.pk or event.seq <= run.forked_seq] + own
+    kept = run.forked_seq or 0
+    return [event for event in lineage(parent) if event.run_id != parent.pk or event.seq <= kept] + own
 
 
 def clock() -> datetime:

@@ -85,7 +85,7 @@ class Run(TenantModel):
     result = models.JSONField(null=True)
     error = models.JSONField(null=True)  # {"code", "message", "path"}
     failed_path = models.CharField(max_length=300, blank=True)
-    start_key = models.CharField(max_length=120, null=True)
+    start_key = models.CharField(max_length=120, null=True)  # noqa: DJ001  unique, so absent is not empty
     started_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     parent = ref("self", null=True)  # the run this one retries, forks or undoes
     forked_seq = models.BigIntegerField(null=True)  # last sequence of the parent's journal that counts here

@@ -15,7 +15,7 @@ from runs import agents, errors, gates, journal, states
 from runs.engine import actions, saga, sending, waiting, workflows
 from runs.journal import Entry
 from runs.models import Action, Release, Run, Signal, Step, Workflow
-from runs.states import ACTION_OPEN, ActionStatus, RunStatus
+from runs.states import ACTION_OPEN, RunStatus
 from runs.tools import registry
 from tenants import scoping
 from tenants.permissions import MANAGE, OPERATE, START, Actor
@@ -98,7 +98,9 @@ def _started(start_key: str | None, data: Any) -> Run | None:
         return None
     known = Run.objects.filter(tenant_id=scoping.current(), start_key=start_key).first()
     if known is not None and known.input != data:
-        raise errors.Invalid("This Idempotency-Key began a run with other input. Use a new key.", field="Idempotency-Key")
+        raise errors.Invalid(
+            "This Idempotency-Key began a run with other input. Use a new key.", field="Idempotency-Key"
+        )
     return known
 
 
@@ -112,7 +114,9 @@ def cancel(*, actor: Actor, run_id: uuid.UUID, reason: str) -> Run:
             return run
         if not states.can_cancel(run):
             raise errors.Conflict(f"This run is {run.get_status_display().lower()}; there is nothing to cancel.")
-        open_actions = list(Action.objects.filter(tenant=actor.tenant, run=run, status__in=states.ACTION_SENT | ACTION_OPEN))
+        open_actions = list(
+            Action.objects.filter(tenant=actor.tenant, run=run, status__in=states.ACTION_SENT | ACTION_OPEN)
+        )
         body = _by(actor, reason)
         if any(action.status in states.ACTION_SENT for action in open_actions):
             journal.append(run.pk, Entry(kind="run.stop_requested", body=body, run={"stop_requested": True}))
@@ -232,7 +236,9 @@ def compensate(*, actor: Actor, run_id: uuid.UUID, reason: str) -> Run:
             return undoing
         targets = saga.undoable(run)
         if not states.can_compensate(run, len(targets)):
-            raise errors.Conflict("Nothing here can be undone now: no finished action names an undo, or it is undone already.")
+            raise errors.Conflict(
+                "Nothing here can be undone now: no finished action names an undo, or it is undone already."
+            )
         if run.status in states.RUN_FINAL:
             run = _fork(actor, run, seq=run.head, kind=Run.Kind.UNDO, title=f"Undo: {run.title}")
         items = [{"action": str(a.pk), "path": _undo_path(a), "tool": a.tool} for a in targets]

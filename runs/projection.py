@@ -40,17 +40,17 @@ _OF: dict[str, tuple[str, bool]] = {
     "action.done": (S.DONE, True),
     "action.failed": (S.FAILED, True),
     "action.unknown": (S.UNKNOWN, False),
+    "action.settled": (S.DONE, True),  # or failed, when it was settled as not done
 }
 
 
 def step_change(kind: str, path: str, body: Mapping[str, Any]) -> StepChange | None:
     """The change of the step at `path`, or None for events that have none."""
-    if kind == "action.settled":
-        status, over = (S.DONE if body["outcome"] == "done" else S.FAILED), True
-    elif kind in _OF:
-        status, over = _OF[kind]
-    else:
+    if kind not in _OF:
         return None
+    status, over = _OF[kind]
+    if kind == "action.settled" and body["outcome"] != "done":
+        status = S.FAILED
     if kind.startswith("action."):
         of = "undo" if path.startswith("undo/") else "action"
     else:

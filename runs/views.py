@@ -36,12 +36,18 @@ def detail(request: Any, run_id: uuid.UUID) -> HttpResponse:
         return HttpResponse(status=204)
     show, tab = request.GET.get("show", ""), request.GET.get("tab", "")
     show = show if show in ("failed", "unknown", "waiting") else ""
-    found = queries.run_detail(
-        request.actor, run_id, path=request.GET.get("step", ""), show=show, raw=tab == "raw"
-    )
+    found = queries.run_detail(request.actor, run_id, path=request.GET.get("step", ""), show=show, raw=tab == "raw")
     tab = tab if tab in [word for word, _, _ in found.tabs] else ""
     here = _address(request, step=found.step.path if request.GET.get("step") and found.step else "", tab=tab, show=show)
-    context = {"detail": found, "run": found.run, "show": show, "tab": tab, "follow": here, "here": "runs", "nav": "rail"}
+    context = {
+        "detail": found,
+        "run": found.run,
+        "show": show,
+        "tab": tab,
+        "follow": here,
+        "here": "runs",
+        "nav": "rail",
+    }
     response = render(request, "runs/detail.html#live" if request.htmx else "runs/detail.html", context)
     response["Vary"] = "HX-Request"
     return response
@@ -96,7 +102,9 @@ def resumptions(request: Any, run_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @member
 def compensations(request: Any, run_id: uuid.UUID) -> HttpResponse:
-    return _operate(request, run_id, operations.compensate, "Undoing has begun, last action first. Each undo passes the gate.")
+    return _operate(
+        request, run_id, operations.compensate, "Undoing has begun, last action first. Each undo passes the gate."
+    )
 
 
 @require_POST
@@ -115,7 +123,11 @@ def _operate(request: Any, run_id: uuid.UUID, operation: Any, said: str) -> Http
         return _back(request, run_id, error.message, error=True)
     if operation is operations.cancel:
         requested = run.stop_requested_at and run.status != "cancelled"
-        said = "Stop requested. An action was being executed: an outcome may exist." if requested else "Cancelled. Nothing more is sent."
+        said = (
+            "Stop requested. An action was being executed: an outcome may exist."
+            if requested
+            else "Cancelled. Nothing more is sent."
+        )
     return _back(request, run.pk, said)
 
 
@@ -128,10 +140,16 @@ def settlements(request: Any, action_id: uuid.UUID) -> HttpResponse:
         return _back(request, run_id, "; ".join(str(e[0]) for e in form.errors.values()), error=True, path=path)
     data = form.cleaned_data
     try:
-        operations.settle(actor=request.actor, action_id=action_id, **{k: data[k] for k in ("outcome", "evidence", "reason")})
+        operations.settle(
+            actor=request.actor, action_id=action_id, **{k: data[k] for k in ("outcome", "evidence", "reason")}
+        )
     except errors.Conflict as error:
         return _back(request, run_id, error.message, error=True, path=path)
-    words = "Settled as done. The run goes on." if data["outcome"] == "done" else "Settled as not done. Nothing was sent again."
+    words = (
+        "Settled as done. The run goes on."
+        if data["outcome"] == "done"
+        else "Settled as not done. Nothing was sent again."
+    )
     return _back(request, run_id, words, path=path)
 
 
@@ -143,7 +161,11 @@ def probes(request: Any, action_id: uuid.UUID) -> HttpResponse:
         action, answer = operations.probe(actor=request.actor, action_id=action_id)
     except (errors.Conflict, errors.ToolError) as error:
         return _back(request, run_id, error.message, error=True, path=path)
-    words = " It is settled as done." if action.status == "done" else " That is evidence, not permission: it may still be under way."
+    words = (
+        " It is settled as done."
+        if action.status == "done"
+        else " That is evidence, not permission: it may still be under way."
+    )
     return _back(request, run_id, answer.detail + words, path=path)
 
 

@@ -36,8 +36,9 @@ class TenantModel(models.Model):
 
 def ref(to: Any, on_delete: Any = models.PROTECT, **options: Any) -> models.ForeignKey:
     """A foreign key between rows of one tenant. The constraint is made by `composite_fk` in a migration."""
-    options = {"db_constraint": False, "db_index": False, "related_name": "+"} | options
-    return models.ForeignKey(to, on_delete, **options)
+    return models.ForeignKey(
+        to, on_delete, **{"db_constraint": False, "db_index": False, "related_name": "+", **options}
+    )
 
 
 def tenant_key(table: str) -> migrations.RunSQL:
@@ -57,7 +58,9 @@ def composite_fk(table: str, column: str, to: str) -> migrations.RunSQL:
     )
 
 
-def isolate(table: str, *, column: str = "tenant_id", grants: str = "SELECT, INSERT, UPDATE, DELETE") -> migrations.RunSQL:
+def isolate(
+    table: str, *, column: str = "tenant_id", grants: str = "SELECT, INSERT, UPDATE, DELETE"
+) -> migrations.RunSQL:
     """Force row-level security on `table`: the application sees the tenant that is set, and no row when none is."""
     return migrations.RunSQL(
         f"""
@@ -79,7 +82,10 @@ def cross_function(signature: str, body: str, *, tables: str) -> migrations.RunS
     `signature` is everything up to RETURNS ..., `tables` the grants its owner needs ("SELECT ON a; UPDATE ON b").
     """
     name = signature.split(" RETURNS")[0]
-    args = name[: name.index("(")], ", ".join(p.split("=")[0].split(" DEFAULT")[0].split(None, 1)[1] for p in _split(name))
+    args = (
+        name[: name.index("(")],
+        ", ".join(p.split("=")[0].split(" DEFAULT")[0].split(None, 1)[1] for p in _split(name)),
+    )
     grants = "".join(f"GRANT {grant.strip()} TO {CROSS};" for grant in tables.split(";") if grant.strip())
     return migrations.RunSQL(
         f"""

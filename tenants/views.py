@@ -1,6 +1,7 @@
 """The way in, and what every page shares: errors in words."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -33,7 +34,7 @@ def error_page(request: HttpRequest, error: errors.HoldpointError) -> HttpRespon
 
 @require_safe
 @login_required
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: Any) -> HttpResponse:
     """The only tenant's review page, or a choice among several."""
     seats = people.seats_of(request.user)
     if len(seats) == 1:

@@ -30,7 +30,7 @@ def make_cast() -> Cast:
     tag = uuid.uuid4().hex[:10]
 
     def person(name: str) -> User:
-        return User.objects.create_user(f"{name.lower()}-{tag}@example.net", "a-long-password", name=name)
+        return User.objects.create_user(f"{name.lower()}-{tag}@example.net", name=name)
 
     alice = people.add_tenant(slug=f"a-{tag}", name="Acme", currency="GBP", owner=person("Alice"))
     charlie = people.add_tenant(slug=f"c-{tag}", name="Cargo", currency="EUR", owner=person("Charlie"))

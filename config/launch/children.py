@@ -60,7 +60,7 @@ class Child:
                 stdout=subprocess.PIPE if self.capture else log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=dying_with_parent(signal.SIGKILL),  # noqa: PLW1509  single-threaded here
+                preexec_fn=dying_with_parent(signal.SIGKILL),
             )
         self.started = time.monotonic()
 

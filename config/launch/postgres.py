@@ -78,7 +78,7 @@ class EmbeddedPostgres:
                 start_new_session=True,
                 cwd=self._place,
                 env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-                preexec_fn=dying_with_parent(signal.SIGINT),  # noqa: PLW1509  called before any thread starts
+                preexec_fn=dying_with_parent(signal.SIGINT),
                 **self._as_user(),
             )
         self._wait_until_ready()

@@ -129,7 +129,15 @@ class Supervisor:
     def _web(self) -> list[str]:
         return [
             *(sys.executable, "-m", "uvicorn", "config.asgi:application", "--host", "127.0.0.1"),
-            *("--port", str(self.port), "--log-level", "warning", "--timeout-graceful-shutdown", "2", "--no-access-log"),
+            *(
+                "--port",
+                str(self.port),
+                "--log-level",
+                "warning",
+                "--timeout-graceful-shutdown",
+                "2",
+                "--no-access-log",
+            ),
         ]
 
     def _workers(self) -> dict[str, list[str]]:
@@ -210,5 +218,7 @@ def _free_port(port: int) -> int:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise Trouble(f"Port {port} is taken. Choose another one with --port, or --port 0 for a free one.") from None
+            raise Trouble(
+                f"Port {port} is taken. Choose another one with --port, or --port 0 for a free one."
+            ) from None
         return probe.getsockname()[1]

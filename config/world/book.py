@@ -71,13 +71,19 @@ class Book:
         """Status and body: 201 moved, 200 had been moved by this key, 422 refused. On disk when it returns."""
         with self._record.change() as db:
             _count(db, post)
-            done = db.execute("SELECT kind, body, answer FROM moves WHERE key = ? AND occurrence = 1", (post.key,)).fetchone()
+            done = db.execute(
+                "SELECT kind, body, answer FROM moves WHERE key = ? AND occurrence = 1", (post.key,)
+            ).fetchone()
             if done and (done["kind"], done["body"]) != (post.kind, post.text):
                 return 422, {"error": "key_reused"}
             if done and not forgetful:
                 return 200, json.loads(done["answer"])
             try:
-                move = _refund(db, post, again=bool(done)) if post.kind == REFUND else _reversal(db, post, again=bool(done))
+                move = (
+                    _refund(db, post, again=bool(done))
+                    if post.kind == REFUND
+                    else _reversal(db, post, again=bool(done))
+                )
             except Refused as refused:
                 return 422, refused.answer
             _write(db, post, move)
@@ -141,7 +147,14 @@ def _refund(db: sqlite3.Connection, post: Post, *, again: bool) -> Move:
     if amount > order["total_minor"] - refunded and not again:
         raise Refused("exceeds_balance")
     refund = "rf_" + secrets.token_hex(10)
-    answer = {"refund": refund, "order": number, "amount_minor": amount, "currency": currency, "status": "paid", "key": post.key}
+    answer = {
+        "refund": refund,
+        "order": number,
+        "amount_minor": amount,
+        "currency": currency,
+        "status": "paid",
+        "key": post.key,
+    }
     return Move(id=refund, order=number, refund=refund, amount_minor=amount, answer=answer)
 
 
@@ -173,7 +186,18 @@ def _write(db: sqlite3.Connection, post: Post, move: Move) -> None:
     answer = json.dumps(move.answer)
     db.execute(
         "INSERT INTO moves VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (post.key, occurrence, post.kind, post.text, move.id, move.order, move.refund, move.amount_minor, answer, now()),
+        (
+            post.key,
+            occurrence,
+            post.kind,
+            post.text,
+            move.id,
+            move.order,
+            move.refund,
+            move.amount_minor,
+            answer,
+            now(),
+        ),
     )
 
 

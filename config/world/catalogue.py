@@ -24,7 +24,20 @@ _GOODS = (
 )
 _BY_SKU = {sku: (sku, name, price) for sku, name, price in _GOODS}
 _FIRST = ("Amara", "Bjorn", "Camille", "Dario", "Elif", "Farid", "Greta", "Hiro", "Imani", "Jakub", "Keira", "Luca")
-_LAST = ("Abebe", "Becker", "Costa", "Dubois", "Eriksen", "Fontaine", "Gupta", "Horvat", "Ito", "Jansen", "Kowal", "Lund")
+_LAST = (
+    "Abebe",
+    "Becker",
+    "Costa",
+    "Dubois",
+    "Eriksen",
+    "Fontaine",
+    "Gupta",
+    "Horvat",
+    "Ito",
+    "Jansen",
+    "Kowal",
+    "Lund",
+)
 
 # number: (name, mailbox name, ((sku, quantity), ...), last four of the card, placed on)
 _KNOWN = {
@@ -71,7 +84,8 @@ def _order(number: str, customer: tuple[str, str], lines: list, *, card: str, pl
         "order": number,
         "customer": {"name": name, "email": f"{mailbox}@example.net"},
         "items": [
-            {"sku": sku, "name": title, "quantity": quantity, "price_minor": price} for (sku, title, price), quantity in lines
+            {"sku": sku, "name": title, "quantity": quantity, "price_minor": price}
+            for (sku, title, price), quantity in lines
         ],
         "total_minor": sum(price * quantity for (_, _, price), quantity in lines),
         "currency": "GBP",

@@ -28,7 +28,11 @@ NOTHING_DONE = frozenset(MODES) - {"drop"}
 HOLD_SECONDS = 60
 MOST = 100_000
 _SOON = {"Retry-After": "1"}
-_REFUSALS: dict[str, tuple[int, dict[str, str]]] = {"unavailable": (503, _SOON), "limited": (429, _SOON), "declined": (422, {})}
+_REFUSALS: dict[str, tuple[int, dict[str, str]]] = {
+    "unavailable": (503, _SOON),
+    "limited": (429, _SOON),
+    "declined": (422, {}),
+}
 
 
 class Faults:

@@ -106,7 +106,8 @@ def _text(message: EmailMessage) -> str:
     try:
         text = str(part.get_content())
     except (ValueError, LookupError, AttributeError, TypeError):
-        text = (part.get_payload(decode=True) or b"").decode("utf-8", "replace")
+        raw = part.get_payload(decode=True)
+        text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else ""
     return _clean(text).replace("\r\n", "\n").strip()
 
 

@@ -58,7 +58,7 @@ class Postbox:
 
 async def _cut(server: SMTP) -> str:
     """End the connection. The loss cancels the handler at the await, so no reply is written."""
-    if server.transport is not None:
+    if isinstance(server.transport, asyncio.Transport):
         server.transport.abort()
     await asyncio.sleep(1)
     return KEPT
@@ -90,7 +90,9 @@ async def _run(letters: Letters, smtp_port: int, http_port: int) -> None:
     postbox, inbound, web = Postbox(letters, armed), serving.bound(smtp_port), serving.bound(http_port)
 
     def session() -> SMTP:
-        return SMTP(postbox, hostname="localhost", ident="Mailbox", enable_SMTPUTF8=True, data_size_limit=LARGEST_MESSAGE)
+        return SMTP(
+            postbox, hostname="localhost", ident="Mailbox", enable_SMTPUTF8=True, data_size_limit=LARGEST_MESSAGE
+        )
 
     async with await asyncio.get_running_loop().create_server(session, sock=inbound):
         await serving.serve(application(letters, armed), web, also=serving.address("smtp", inbound))

@@ -11,7 +11,9 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 HERE = Path(__file__).parent
-POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -62,4 +64,8 @@ def _message(message: dict[str, Any]) -> str:
 
 
 def _again(copies: int) -> str:
-    return f'<p class="again"><span aria-hidden="true">!</span> {copies} messages have this effect key</p>' if copies > 1 else ""
+    return (
+        f'<p class="again"><span aria-hidden="true">!</span> {copies} messages have this effect key</p>'
+        if copies > 1
+        else ""
+    )

@@ -39,7 +39,9 @@ class Announced(uvicorn.Server):
 
 def arguments(name: str, *more_ports: str) -> argparse.Namespace:
     """`--port` and `--data`, and an option for each further port. Port 0 lets the system choose."""
-    parser = argparse.ArgumentParser(prog=f"config.world.{name}", description=f"The {name} of the demo's outside world.")
+    parser = argparse.ArgumentParser(
+        prog=f"config.world.{name}", description=f"The {name} of the demo's outside world."
+    )
     for port in ("--port", *more_ports):
         parser.add_argument(port, type=int, required=True, help="0 picks a free one; the ready line tells which")
     parser.add_argument("--data", type=Path, required=True, help="folder of the record; made when it is missing")

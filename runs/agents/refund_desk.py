@@ -8,7 +8,7 @@ from runs import errors, guardrails
 from runs.agents import planner
 from runs.engine.context import Context
 from runs.engine.workflows import workflow
-from runs.tools import shop
+from runs.tools import mail, shop
 
 MOST_PROPOSALS = 3  # after that many refusals the ticket is closed without a refund
 
@@ -66,9 +66,7 @@ def draft(ticket: dict, order: dict, refused: list[str]) -> Drafted:
     if proposal.decision == "refund" and not 0 < proposal.amount_minor <= order["total_minor"]:
         raise errors.BrokenContract("The model proposed more than was paid, or nothing.")
     note = f"{said.model}, {said.tokens_in + said.tokens_out} tokens"
-    return Drafted(
-        proposal=proposal, model=said.model, tokens_in=said.tokens_in, tokens_out=said.tokens_out, note=note
-    )
+    return Drafted(proposal=proposal, model=said.model, tokens_in=said.tokens_in, tokens_out=said.tokens_out, note=note)
 
 
 def write_letter(facts: dict) -> Written:
@@ -95,9 +93,7 @@ def refund_desk(ctx: Context, ticket: Ticket) -> dict:
         return {"outcome": "declined", "why": "The e-mail on the ticket is not the one on the order."}
     refused: list[str] = []
     for _ in range(MOST_PROPOSALS):
-        drafted = ctx.step(
-            "draft_refund", draft, ticket.model_dump(), order.model_dump(), list(refused), kind="model"
-        )
+        drafted = ctx.step("draft_refund", draft, ticket.model_dump(), order.model_dump(), list(refused), kind="model")
         if drafted.proposal.decision == "decline":
             return {"outcome": "declined", "why": drafted.proposal.reason}
         try:
@@ -107,13 +103,13 @@ def refund_desk(ctx: Context, ticket: Ticket) -> dict:
                 raise
             refused.append(refusal.reason)
             continue
-        mail = _confirm(ctx, order, receipt)
+        sent = _confirm(ctx, order, receipt)
         return {
             "outcome": "refunded",
             "refund": receipt.refund,
             "amount_minor": receipt.amount_minor,
             "currency": receipt.currency,
-            "mail": mail.message_id,
+            "mail": sent.message_id,
         }
     return {"outcome": "declined", "why": f"Refused {len(refused)} times: {refused[-1]}"}
 
@@ -129,7 +125,13 @@ def _pay(ctx: Context, ticket: Ticket, order: shop.Order, proposal: Proposal) ->
     }
     bought = ", ".join(f"{item.quantity} × {item.name}" for item in order.items)
     evidence = [
-        {"source": f"{order.customer.name}, ticket", "origin": "from outside", "quote": ticket.story, "step": "", "icon": "mail"},
+        {
+            "source": f"{order.customer.name}, ticket",
+            "origin": "from outside",
+            "quote": ticket.story,
+            "step": "",
+            "icon": "mail",
+        },
         {
             "source": f"Order {order.order} of {order.placed_on}",
             "origin": "your order service",
@@ -141,7 +143,7 @@ def _pay(ctx: Context, ticket: Ticket, order: shop.Order, proposal: Proposal) ->
     return ctx.act("refund_payment", arguments, evidence=evidence, reasoning=proposal.reason)
 
 
-def _confirm(ctx: Context, order: shop.Order, receipt: shop.RefundReceipt) -> object:
+def _confirm(ctx: Context, order: shop.Order, receipt: shop.RefundReceipt) -> mail.MailReceipt:
     facts = {
         "name": order.customer.name,
         "order": order.order,
@@ -151,7 +153,7 @@ def _confirm(ctx: Context, order: shop.Order, receipt: shop.RefundReceipt) -> ob
         "refund": receipt.refund,
     }
     letter = ctx.step("write_letter", write_letter, facts, kind="model").letter
-    mail = {"to": order.customer.email, "name": order.customer.name, "subject": letter.subject, "text": letter.text}
+    message = {"to": order.customer.email, "name": order.customer.name, "subject": letter.subject, "text": letter.text}
     evidence = [
         {
             "source": f"Receipt {receipt.refund}",
@@ -161,4 +163,4 @@ def _confirm(ctx: Context, order: shop.Order, receipt: shop.RefundReceipt) -> ob
             "icon": "money",
         }
     ]
-    return ctx.act("send_email", mail, evidence=evidence)
+    return ctx.act("send_email", message, evidence=evidence)

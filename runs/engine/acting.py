@@ -91,7 +91,9 @@ def _execute(run: Run, epoch: int, action: Action, tool: Tool, check_lease: Call
 
 
 def _stale(run: Run, action: Action, then: dict[str, Any], now: dict[str, Any]) -> Action:
-    changed = ", ".join(f"{key} was {then.get(key)} and is {now.get(key)}" for key in now if now.get(key) != then.get(key))
+    changed = ", ".join(
+        f"{key} was {then.get(key)} and is {now.get(key)}" for key in now if now.get(key) != then.get(key)
+    )
     with scoping.tenant(run.tenant_id, durable=True):
         locked = actions.lock(action.pk)
         gates.gate().lock(locked)
@@ -120,8 +122,8 @@ def _not_now(run: Run, epoch: int, action: Action, refusal: gates.Refusal) -> Ac
             gates.gate().close(locked, refusal.code)
             actions.deny(locked, code=refusal.code, reason=refusal.why)
         else:
-            gates.gate().reopen(locked, refusal)
-            actions.rehold(locked, why=refusal.why)
+            verdict = gates.gate().reopen(locked, refusal)
+            actions.rehold(locked, why=refusal.why, verdict=verdict)
     return locked
 
 
@@ -132,7 +134,9 @@ def _block(run: Run, epoch: int, why: str, path: str = "") -> None:
         error = {"code": "blocked", "message": why, "path": path}
         if now.error != error:
             kind = "action.stopped" if path else "run.blocked"
-            entry = Entry(kind=kind, path=path, body={"why": why, "note": why}, status=RunStatus.BLOCKED, run={"error": error})
+            entry = Entry(
+                kind=kind, path=path, body={"why": why, "note": why}, status=RunStatus.BLOCKED, run={"error": error}
+            )
             journal.append(run.pk, entry, epoch=epoch)
         journal.park(run, epoch=epoch, status=RunStatus.BLOCKED, waiting_for="", ready_in_s=LOOK_AGAIN_S)
 
@@ -148,7 +152,9 @@ def _told(run: Run, epoch: int, action: Action, wanted: Wanted) -> Any:
         raise errors.ActionFailed(wanted.path, error)
     if action.status == A.HELD:
         with scoping.tenant(run.tenant_id, durable=True):
-            if Run.objects.filter(tenant_id=run.tenant_id, pk=run.pk, lease_epoch=epoch, lease_worker__isnull=False).exists():
+            if Run.objects.filter(
+                tenant_id=run.tenant_id, pk=run.pk, lease_epoch=epoch, lease_worker__isnull=False
+            ).exists():
                 actions.reopen_request(run, action, epoch=epoch)
     elif action.status == A.CLAIMED:
         raise errors.LeaseLost(f"action {action.pk} is being executed under another lease")

@@ -5,6 +5,7 @@ All of these run inside the transaction of the action's tenant, lock the action 
 """
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -66,7 +67,7 @@ def _decide(action: Action) -> gates.Verdict:
     try:
         with transaction.atomic():
             return gates.gate().decide(action)
-    except Exception as error:  # noqa: BLE001  a gate that crashes holds
+    except Exception as error:
         log.exception("the gate crashed; the action is held", extra={"action": action.pk})
         why = f"The policy could not be read ({type(error).__name__}), so it is held."
         return gates.Verdict(result=gates.HOLD, rule="policy crashed", why=why)
@@ -79,7 +80,7 @@ def _hold(run: Run, action: Action, verdict: gates.Verdict, proposed: Entry, epo
     try:
         with transaction.atomic():
             action.expires_at = gates.gate().hold(action, verdict)
-    except Exception as error:  # noqa: BLE001  nobody can decide it yet; the run says so and asks again
+    except Exception as error:
         log.exception("the request could not be opened; the action stays held", extra={"action": action.pk})
         body["note"] = f"no request could be opened: {error}"[:200]
         blocked = Entry(kind="action.held", path=action.path, body=body, status=RunStatus.BLOCKED, release=True)
@@ -126,7 +127,7 @@ def going_status(run: Run) -> str:
 def release(action: Action, *, by: list[str], hold_window_s: float) -> None:
     """The quorum stands: held -> ready, and the run goes on after the hold window. The caller holds the lock."""
     now = timezone.now()
-    action.not_before = now + timezone.timedelta(seconds=hold_window_s) if hold_window_s else None
+    action.not_before = now + timedelta(seconds=hold_window_s) if hold_window_s else None
     move(action, {ActionStatus.HELD}, ActionStatus.READY, "not_before")
     _resolve(action, {"how": "decided", "value": "approved"})
     ready = action.not_before.isoformat() if action.not_before else journal.NOW
@@ -135,11 +136,16 @@ def release(action: Action, *, by: list[str], hold_window_s: float) -> None:
     _tell(action, "action.approved", body, ready=ready)
 
 
-def rehold(action: Action, *, why: str) -> None:
-    """Permission was withdrawn before the claim: ready -> held, and the run waits for people again."""
-    move(action, {ActionStatus.READY}, ActionStatus.HELD)
-    Wait.objects.filter(tenant_id=action.tenant_id, run_id=action.run_id, path=action.path).update(
-        resolved_at=None, resolution=None
+def rehold(action: Action, *, why: str, verdict: gates.Verdict) -> None:
+    """Permission was withdrawn before the claim: ready -> held, and people decide it under the present `verdict`."""
+    action.verdict = _told(verdict) | {"result": gates.HOLD}
+    move(action, {ActionStatus.READY}, ActionStatus.HELD, "verdict")
+    Wait.objects.update_or_create(
+        tenant_id=action.tenant_id,
+        run_id=action.run_id,
+        path=action.path,
+        defaults={"resolved_at": None, "resolution": None},
+        create_defaults={"kind": WaitKind.APPROVAL, "key": str(action.pk), "due_at": action.expires_at},
     )
     entry = Entry(
         kind="action.reheld",
@@ -184,16 +190,18 @@ def _tell(action: Action, kind: str, body: dict[str, Any], *, ready: str) -> Non
 def move(action: Action, expect: Any, to: str, *fields: str) -> None:
     """Compare-and-set under the lock the caller holds; exactly one row, or `Conflict`."""
     values = {name: getattr(action, name) for name in fields}
-    changed = Action.objects.filter(tenant_id=action.tenant_id, pk=action.pk, status__in=expect).update(status=to, **values)
+    changed = Action.objects.filter(tenant_id=action.tenant_id, pk=action.pk, status__in=expect).update(
+        status=to, **values
+    )
     if changed != 1:
         raise errors.Conflict("The action is no longer in a state that allows this. Look at it again.")
     action.status = to
 
 
 def _resolve(action: Action, resolution: dict[str, Any]) -> None:
-    Wait.objects.filter(
-        tenant_id=action.tenant_id, run_id=action.run_id, path=action.path, resolved_at=None
-    ).update(resolved_at=timezone.now(), resolution=resolution)
+    Wait.objects.filter(tenant_id=action.tenant_id, run_id=action.run_id, path=action.path, resolved_at=None).update(
+        resolved_at=timezone.now(), resolution=resolution
+    )
 
 
 def _told(verdict: gates.Verdict) -> dict[str, Any]:

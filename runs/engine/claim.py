@@ -5,6 +5,7 @@
 4. the claim commits together with its intent. Only then may anything be sent.
 """
 
+import uuid
 from dataclasses import dataclass
 
 from runs import canonical, errors, gates, journal
@@ -32,7 +33,7 @@ class Refused(errors.RefusedClaim):
         self.refusal = refusal
 
 
-def claim(run: Run, action_id: object, *, epoch: int, digest: str) -> Claimed:
+def claim(run: Run, action_id: uuid.UUID, *, epoch: int, digest: str) -> Claimed:
     """Claim the action for the lease `epoch`. Raises `Refused` (nothing changed) or `LeaseLost`."""
     with scoping.tenant(run.tenant_id, durable=True):
         scoping.share_permission()
@@ -49,7 +50,7 @@ def claim(run: Run, action_id: object, *, epoch: int, digest: str) -> Claimed:
     return Claimed(action=action, attempt=attempt, payload=bytes(action.payload))
 
 
-def _recheck(run: Run, action_id: object, epoch: int, digest: str) -> gates.Permit:
+def _recheck(run: Run, action_id: uuid.UUID, epoch: int, digest: str) -> gates.Permit:
     """Everything again, in statements that begin after every lock is held: each sees what is committed now."""
     action = Action.objects.get(tenant_id=run.tenant_id, pk=action_id)
     now = journal.clock()
@@ -76,7 +77,7 @@ def _recheck(run: Run, action_id: object, epoch: int, digest: str) -> gates.Perm
     return permit
 
 
-def _take(action_id: object, run: Run, epoch: int, permit: gates.Permit) -> tuple[Action, Attempt]:
+def _take(action_id: uuid.UUID, run: Run, epoch: int, permit: gates.Permit) -> tuple[Action, Attempt]:
     action = Action.objects.get(tenant_id=run.tenant_id, pk=action_id)
     action.claim_epoch, action.claimed_at, action.executed_hash = epoch, journal.clock(), action.payload_hash
     changed = Action.objects.filter(tenant_id=run.tenant_id, pk=action_id, status=ActionStatus.READY).update(

@@ -127,7 +127,7 @@ class Context:
         facts = {"of": kind, "attempt": attempt, "input": given, "input_hash": fingerprint}
         try:
             result = to_jsonable_python(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001  whatever a step raises is stored as data
+        except Exception as error:
             self._step_failed(path, error, facts | {"ms": _ms(began)}, retry, attempt)
             raise errors.Suspend from error
         boundaries.reached("step.ran", path)
@@ -195,7 +195,9 @@ def _read(fn: Callable[..., Any], result: Any) -> Any:
         return adapter.validate_python(result)
     except ValidationError as error:
         name = getattr(fn, "__name__", "the step")
-        raise errors.Nondeterministic(f"The stored result of {name} has another shape: {error.errors()[0]['msg']}.") from None
+        raise errors.Nondeterministic(
+            f"The stored result of {name} has another shape: {error.errors()[0]['msg']}."
+        ) from None
 
 
 def _ms(began: float) -> float:

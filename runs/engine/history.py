@@ -48,4 +48,6 @@ class History:
         """Called before something new happens: all that was finished must have been asked for by now."""
         if self._unvisited:
             left = ", ".join(sorted(self._unvisited)[:3])
-            raise errors.Nondeterministic(f"The code asks for the new step {path} before {left}, which the journal holds.")
+            raise errors.Nondeterministic(
+                f"The code asks for the new step {path} before {left}, which the journal holds."
+            )

@@ -28,7 +28,7 @@ def undoable(run: Run) -> list[Action]:
     )
     return sorted(
         (a for a in done if registry.get(a.tool).compensator and a.pk not in taken),
-        key=lambda a: a.finished_at,
+        key=lambda a: a.finished_at or a.created_at,
         reverse=True,
     )
 

@@ -45,9 +45,11 @@ def execute(run: Run, claimed: Claimed, *, check_lease: Callable[[], None]) -> A
             if following is None:
                 return _refused(run, claimed, attempt, tool, error)
             attempt = following
-        except Exception as error:  # noqa: BLE001  whatever a tool raises after the claim: nobody knows
+        except Exception as error:
             log.exception("a tool crashed inside its claim", extra={"action": claimed.action.pk, "run": run.pk})
-            return unknown(run.tenant_id, claimed.action.pk, attempt.epoch, f"The tool crashed: {type(error).__name__}.")
+            return unknown(
+                run.tenant_id, claimed.action.pk, attempt.epoch, f"The tool crashed: {type(error).__name__}."
+            )
         else:
             boundaries.reached("send.answered", claimed.action.pk)
             action = done(run.tenant_id, claimed.action.pk, attempt, receipt)
@@ -154,7 +156,9 @@ def _go_on(action: Action, entry: Entry) -> None:
     waits = run.status == RunStatus.NEEDS_ATTENTION and run.failed_path == action.path
     status, ready = (actions.going_status(run), journal.NOW) if waits else ("", journal.KEEP)
     changes = {"error": None, "failed_path": ""} if waits else {}
-    told = Entry(kind=entry.kind, path=entry.path, body=entry.body, about=entry.about, status=status, ready=ready, run=changes)
+    told = Entry(
+        kind=entry.kind, path=entry.path, body=entry.body, about=entry.about, status=status, ready=ready, run=changes
+    )
     journal.append(action.run_id, told)
 
 

@@ -16,9 +16,7 @@ from runs.states import RUN_OPEN, RunStatus, WaitKind
 from tenants import scoping
 
 
-def wait(
-    run: Run, epoch: int, history: History, path: str, *, kind: str, key: str, within: timedelta | None
-) -> Any:
+def wait(run: Run, epoch: int, history: History, path: str, *, kind: str, key: str, within: timedelta | None) -> Any:
     """The value that ended the wait at `path`; parks (raises `Suspend`) while there is none."""
     past = history.visit(path, ("wait.",))
     if past is not None and past.kind == "wait.resolved":
@@ -41,9 +39,7 @@ def _open(run: Run, epoch: int, path: str, kind: str, key: str, within: timedelt
     row = Wait(tenant_id=run.tenant_id, run=run, path=path, kind=kind, key=key, due_at=due)
     row.save(force_insert=True)
     body = {"of": kind, "key": key, "due": due.isoformat() if due else None, "note": key}
-    opened = Entry(
-        kind="wait.opened", path=path, body=body, status=RunStatus.WAITING, waiting_for=kind, release=True
-    )
+    opened = Entry(kind="wait.opened", path=path, body=body, status=RunStatus.WAITING, waiting_for=kind, release=True)
     early = None
     if kind == WaitKind.EVENT:
         waiting = Signal.objects.filter(tenant_id=run.tenant_id, subject=run.subject, name=key, taken_by=None)
@@ -85,9 +81,7 @@ def deliver(*, tenant: uuid.UUID, subject: str, name: str, key: str, value: Any)
     signal = Signal(tenant_id=tenant, subject=subject, name=name, key=key, value=value)
     signal.save(force_insert=True)
     row = (
-        Wait.objects.filter(
-            tenant_id=tenant, kind=WaitKind.EVENT, key=name, resolved_at=None, run__subject=subject
-        )
+        Wait.objects.filter(tenant_id=tenant, kind=WaitKind.EVENT, key=name, resolved_at=None, run__subject=subject)
         .order_by("id")
         .first()
     )

@@ -70,7 +70,9 @@ class Incarnation:
         """Lease up to `limit` ready runs, by priority and age."""
         with connection.cursor() as cursor:
             only = list(tenants) if tenants is not None else None
-            cursor.execute("SELECT tenant_id, run_id, epoch FROM claim_ready_v1(%s, %s, %s::uuid[])", [self.id, limit, only])
+            cursor.execute(
+                "SELECT tenant_id, run_id, epoch FROM claim_ready_v1(%s, %s, %s::uuid[])", [self.id, limit, only]
+            )
             return [Lease(tenant=t, run=r, epoch=e) for t, r, e in cursor.fetchall()]
 
     def execute(self, lease: Lease) -> None:
@@ -108,7 +110,10 @@ def _execute(worker: Incarnation, lease: Lease) -> None:
         events = journal.lineage(run)
     try:
         _go_on(worker, lease, run, events)
-    except (errors.StepFailed, errors.ActionRefused) as error:
+    except errors.StepFailed as error:
+        told = {"code": error.error.get("code", error.code), "message": error.message, "path": error.path}
+        _stand(lease, "run.paused", RunStatus.PAUSED, told)
+    except errors.ActionRefused as error:
         told = {"code": error.code, "message": error.message, "path": error.path}
         _stand(lease, "run.paused", RunStatus.PAUSED, told)
     except errors.Nondeterministic as error:

@@ -24,7 +24,9 @@ def call(method: str, base: str, path: str, *, key: str = "", json: Any = None) 
     except httpx.TimeoutException:
         raise errors.Unclear(f"{_host(base)} did not answer in {_seconds():g} s.") from None
     except httpx.HTTPError as error:
-        raise errors.Unclear(f"The line to {_host(base)} dropped before it answered ({type(error).__name__}).") from None
+        raise errors.Unclear(
+            f"The line to {_host(base)} dropped before it answered ({type(error).__name__})."
+        ) from None
     return _read(answer, base)
 
 
@@ -58,7 +60,9 @@ def _retry_after(answer: httpx.Response) -> float | None:
 def _connection() -> httpx.Client:
     """One client for the process: httpx clients may be shared by threads."""
     if "it" not in _client:
-        _client["it"] = httpx.Client(timeout=httpx.Timeout(_seconds(), connect=2.0), follow_redirects=False, trust_env=False)
+        _client["it"] = httpx.Client(
+            timeout=httpx.Timeout(_seconds(), connect=2.0), follow_redirects=False, trust_env=False
+        )
     return _client["it"]
 
 

@@ -1,7 +1,6 @@
 """Mail by SMTP. A message that left and was not confirmed is an unknown outcome: SMTP knows no idempotency key."""
 
 import smtplib
-import socket
 from email.message import EmailMessage
 from urllib.parse import urlsplit
 
@@ -65,7 +64,7 @@ def _deliver(server: smtplib.SMTP, message: EmailMessage, to: str) -> str:
         raise errors.Declined("The mail server did not take the message.") from None
     except smtplib.SMTPServerDisconnected:
         raise errors.Unclear("The line to the mail server dropped before it confirmed.") from None
-    except (socket.timeout, TimeoutError):
+    except TimeoutError:
         raise errors.Unclear("The mail server did not answer in time.") from None
     except OSError as error:
         raise errors.Unclear(f"The line to the mail server broke ({type(error).__name__}).") from None
@@ -75,7 +74,7 @@ def _deliver(server: smtplib.SMTP, message: EmailMessage, to: str) -> str:
     return f"{code} {said.decode('utf-8', 'replace')}"[:200]
 
 
-def _refuse(code: int, said: bytes) -> None:
+def _refuse(code: int, said: bytes | str) -> None:
     words = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
     if code >= 500:
         raise errors.Declined(f"The mail server said no ({code}): {words[:200]}")

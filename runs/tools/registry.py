@@ -66,6 +66,6 @@ def checked(tool: Tool, arguments: Any) -> tuple[BaseModel, bytes]:
         raise errors.Invalid(f"{tool.name}: {error.path}: {error}", field=error.path) from None
 
 
-def parsed(tool: Tool, payload: bytes) -> Any:
+def parsed(tool: Tool, payload: bytes | memoryview) -> Any:
     """The input that canonical bytes stand for."""
     return tool.input.model_validate(canonical.parse(bytes(payload)))

@@ -95,7 +95,9 @@ def read_order(number: str) -> Order:
     try:
         return Order.model_validate(body)
     except ValidationError as error:
-        raise errors.BrokenContract(f"The order service answered in another shape: {error.errors()[0]['loc']}.") from None
+        raise errors.BrokenContract(
+            f"The order service answered in another shape: {error.errors()[0]['loc']}."
+        ) from None
 
 
 def pay_refund(refund: Refund, key: str) -> RefundReceipt:

@@ -61,5 +61,3 @@ class Migration(migrations.Migration):
             "DROP INDEX apikey_by_hash; DROP INDEX membership_by_user",
         ),
     ]
-
-

@@ -108,7 +108,13 @@ def test_a_balance_tells_paid_refunded_and_left(ledger, order):
     paid = ledger.web.get(f"/orders/{order}/balance").json()["paid_minor"]
     ledger.pay(order, f"left-{order}", 300)
     balance = ledger.web.get(f"/orders/{order}/balance").json()
-    assert balance == {"order": order, "paid_minor": paid, "refunded_minor": 300, "left_minor": paid - 300, "currency": "GBP"}
+    assert balance == {
+        "order": order,
+        "paid_minor": paid,
+        "refunded_minor": 300,
+        "left_minor": paid - 300,
+        "currency": "GBP",
+    }
 
 
 def test_a_reversal_gives_the_balance_back(ledger, order):
@@ -156,7 +162,9 @@ def test_a_body_that_makes_no_sense_is_refused_and_binds_no_key(ledger, order, c
     assert ledger.pay(order, key).status_code == 201
 
 
-@pytest.mark.parametrize("raw", ["{", '{"amount_minor": NaN}', '{"amount_minor": 1e999}', r'{"reason": "\ud800"}', "[" * 9000])
+@pytest.mark.parametrize(
+    "raw", ["{", '{"amount_minor": NaN}', '{"amount_minor": 1e999}', r'{"reason": "\ud800"}', "[" * 9000]
+)
 def test_what_is_no_json_is_refused_and_the_entries_stay_readable(ledger, raw):
     answer = ledger.web.post("/refunds", content=raw, headers={"Idempotency-Key": "broken"})
     assert (answer.status_code, answer.json()) == (400, {"error": "not_json"})

@@ -23,7 +23,11 @@ def mailbox(process):
 def send(mailbox, key, *, seconds=10.0, text="Your refund of £248.00 is on its way."):
     letter = EmailMessage()
     letter["From"], letter["To"] = "Refund desk <desk@northwind.example>", "Marek Dvořák <marek.dvorak@example.net>"
-    letter["Subject"], letter["Message-ID"], letter["X-Effect-Key"] = "Your refund – NW-48190", f"<{key}@holdpoint>", key
+    letter["Subject"], letter["Message-ID"], letter["X-Effect-Key"] = (
+        "Your refund – NW-48190",
+        f"<{key}@holdpoint>",
+        key,
+    )
     letter.set_content(text)
     return deliver(mailbox, letter.as_bytes(), seconds=seconds)
 

@@ -19,7 +19,9 @@ STRANGERS = ("django", "psycopg", "celery", "tenants", "runs", "approvals")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_program_imports_neither_the_product_nor_its_framework(name):
     look = f"import sys, config.world.{name}; print(*(set({STRANGERS!r}) & set(sys.modules)))"
-    found = subprocess.run([sys.executable, "-c", look], cwd=world_process.ROOT, capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        [sys.executable, "-c", look], cwd=world_process.ROOT, capture_output=True, text=True, check=True
+    )
     assert found.stdout.split() == []
 
 
@@ -45,7 +47,15 @@ def test_a_taken_port_is_refused_with_a_sentence(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        command = [sys.executable, "-m", "config.world.orders", "--port", str(taken.getsockname()[1]), "--data", str(tmp_path)]
+        command = [
+            sys.executable,
+            "-m",
+            "config.world.orders",
+            "--port",
+            str(taken.getsockname()[1]),
+            "--data",
+            str(tmp_path),
+        ]
         ended = subprocess.run(command, cwd=world_process.ROOT, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "cannot be used: Address already in use." in ended.stderr

@@ -32,7 +32,9 @@ class Program:
         return self.web.post("/refunds", json=body, headers={"Idempotency-Key": key})
 
     def take_back(self, refund: str, key: str) -> httpx.Response:
-        return self.web.post("/reversals", json={"refund": refund, "reason": "Wrong order"}, headers={"Idempotency-Key": key})
+        return self.web.post(
+            "/reversals", json={"refund": refund, "reason": "Wrong order"}, headers={"Idempotency-Key": key}
+        )
 
     def entry(self, key: str) -> dict[str, Any]:
         return next(entry for entry in self.web.get("/entries").json()["entries"] if entry["key"] == key)

@@ -59,7 +59,9 @@ def test_with_a_tenant_only_its_own_rows_are_seen_in_every_table(cast):
         column = "id" if table == "tenants_tenant" else "tenant_id"
         with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
             connection.execute("SELECT set_config('app.tenant', %s, true)", [str(cast.charlie.tenant.pk)])
-            query = sql.SQL("SELECT count(*) FROM {} WHERE {} <> %s").format(sql.Identifier(table), sql.Identifier(column))
+            query = sql.SQL("SELECT count(*) FROM {} WHERE {} <> %s").format(
+                sql.Identifier(table), sql.Identifier(column)
+            )
             assert connection.execute(query, [cast.charlie.tenant.pk]).fetchone() == (0,), table
 
 
@@ -69,7 +71,9 @@ def test_no_table_takes_a_row_or_a_change_for_another_tenant(cast):
         column = "id" if table == "tenants_tenant" else "tenant_id"
         with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
             connection.execute("SELECT set_config('app.tenant', %s, true)", [str(cast.charlie.tenant.pk)])
-            change = sql.SQL("UPDATE {0} SET {1} = {1} WHERE {1} = %s").format(sql.Identifier(table), sql.Identifier(column))
+            change = sql.SQL("UPDATE {0} SET {1} = {1} WHERE {1} = %s").format(
+                sql.Identifier(table), sql.Identifier(column)
+            )
             try:
                 assert connection.execute(change, [cast.alice.tenant.pk]).rowcount == 0, table
             except psycopg.errors.InsufficientPrivilege:
@@ -106,7 +110,10 @@ def test_no_partition_of_the_journal_can_be_reached_directly(cast):
     parts = rows("SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r' AND relname LIKE 'runs_event%%'")
     assert len(parts) >= 4
     for (name,) in parts:
-        with psycopg.connect(os.environ["DATABASE_URL"]) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        with (
+            psycopg.connect(os.environ["DATABASE_URL"]) as connection,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
             connection.execute(sql.SQL("SELECT 1 FROM {}").format(sql.Identifier(name)))
 
 
