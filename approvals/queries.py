@@ -3,6 +3,7 @@
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,8 +11,8 @@ from django.utils import timezone
 
 from approvals import errors, plainly, render, states
 from approvals.models import Approval, Vote
-from approvals.states import ApprovalStatus
-from runs import canonical, redaction
+from approvals.states import Answer, ApprovalStatus
+from runs import canonical, redaction, story
 from runs.models import Action, Step
 from tenants import scoping
 from tenants.permissions import DECIDE, Actor
@@ -42,7 +43,6 @@ class CardPage:
     approval: Approval
     action: Action
     card: render.Card
-    shown_text: plainly.Shown
     warnings: tuple[str, ...]  # what cannot be shown plainly: opening it turns Approve on
     digest: str
     fingerprint: str
@@ -52,7 +52,7 @@ class CardPage:
     may_approve: bool
     may_reject: bool
     why_not: str
-    steps: list[Step]
+    steps: list[tuple[Step, str]]  # before the request, with the colour of their state
     asked_by: str
     asks: int
     similar: list[Approval]
@@ -60,6 +60,12 @@ class CardPage:
     words: str
     outcome: str  # what became of it, in words
     following: Approval | None
+    version: str  # changes whenever the page would say something else
+    in_favour: int  # approvals that stand
+    seats: tuple[str, ...]  # one a needed approval: voted, blind (not shown before one's own vote), empty
+    seats_words: str
+    receipt: Any
+    held_until: datetime | None  # end of the hold window, while it can be stopped
 
 
 def waiting_for(actor: Actor) -> QuerySet[Approval]:
@@ -126,17 +132,16 @@ def _page(
     following: Approval | None,
 ) -> CardPage:
     drawn = render.card(action)
-    text = plainly.inspect(drawn.text, "Text")
     warnings = _warnings(action, drawn)
     mine = next((vote for vote in votes if vote.voter_id == actor.user.pk and vote.withdrawn_at is None), None)
     why_not = _why_not(actor, approval, action)
     open_now = approval.expires_at > timezone.now()
+    seats = _seats(approval, votes, open_to_see=bool(mine or why_not))
     untouched = action.status in ("held", "ready")
     return CardPage(
         approval=approval,
         action=action,
         card=drawn,
-        shown_text=text,
         warnings=warnings,
         digest=action.digest,
         fingerprint=canonical.fingerprint(action.digest),
@@ -146,15 +151,43 @@ def _page(
         may_approve=not why_not and mine is None and open_now and states.can_approve(approval),
         may_reject=not why_not and open_now and untouched and states.can_reject(approval),
         why_not=why_not,
-        steps=[step for step in steps if step.path != action.path][-6:],
+        steps=_before(steps, action),
         asked_by=_asked_by(approval, action),
         asks=asks,
         similar=similar,
         state=_state(approval, action),
-        words=_words(approval, action),
+        words=_waiting(approval, why_not, mine) or _words(approval, action),
         outcome=_outcome(approval, action, votes),
         following=following,
+        version=f"{approval.status}.{action.status}.{len(votes)}",
+        in_favour=sum(vote.answer == Answer.APPROVE and vote.withdrawn_at is None for vote in votes),
+        seats=seats,
+        seats_words="Shown after your own vote"
+        if "blind" in seats
+        else f"{seats.count('voted')} of {len(seats)} approvals",
+        receipt=redaction.shown(action.receipt),
+        held_until=action.not_before if action.status == "ready" else None,
     )
+
+
+def _seats(approval: Approval, votes: list[Vote], *, open_to_see: bool) -> tuple[str, ...]:
+    given = sum(vote.answer == Answer.APPROVE and vote.withdrawn_at is None for vote in votes)
+    shown = "voted" if open_to_see or approval.status != ApprovalStatus.PENDING else "blind"
+    return tuple(shown if place < given else "" for place in range(approval.quorum))
+
+
+def _before(steps: list[Step], action: Action) -> list[tuple[Step, str]]:
+    earlier = [step for step in steps if step.path != action.path and step.started_at <= action.created_at]
+    return [(step, story.STEP_STATE[step.status]) for step in earlier[-6:]]
+
+
+def _waiting(approval: Approval, why_not: str, mine: Vote | None) -> str:
+    """Whom a pending request waits for; empty when it is decided."""
+    if approval.status != ApprovalStatus.PENDING:
+        return ""
+    if mine is not None:
+        return "Yours is in, waiting for others"
+    return "Waiting for others" if why_not else "Waiting for you"
 
 
 def _warnings(action: Action, drawn: render.Card) -> tuple[str, ...]:

@@ -13,6 +13,10 @@ from approvals.forms import DecisionForm
 from approvals.states import Answer
 from tenants.entry import member
 
+SAID = {
+    Answer.APPROVE: "Your approval is recorded.",
+    Answer.REJECT: "Your rejection is recorded. Nothing is sent.",
+}
 REASONS = ("wrong amount", "wrong person", "no proof of the fault", "against our policy")
 
 
@@ -44,19 +48,15 @@ def _page(
     error: errors.Conflict | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    """The page of one request; its middle alone for a page that follows it. Nothing new is 204."""
     page = queries.card(request.actor, approval_id)
-    context = {
-        "inbox": inbox,
-        "page": page,
-        "first": first,
-        "form": form,
-        "error": error,
-        "here": "review",
-        "nav": "rail",
-        "reasons": REASONS,
-    }
-    template = "approvals/review.html#state" if request.htmx and request.method == "GET" else "approvals/review.html"
-    return render(request, template, context, status=status)
+    if request.htmx and request.GET.get("version") == page.version:
+        return HttpResponse(status=204)
+    context = {"inbox": inbox, "page": page, "first": first, "form": form, "error": error, "reasons": REASONS}
+    template = "approvals/review.html#state" if request.htmx else "approvals/review.html"
+    response = render(request, template, context | {"here": "review", "nav": "rail"}, status=status)
+    response["Vary"] = "HX-Request"
+    return response
 
 
 @require_POST
@@ -78,12 +78,9 @@ def decide(request: Any, approval_id: uuid.UUID) -> HttpResponse:
     except errors.Invalid as error:
         form.add_error(None, error.message)
         return _page(request, queries.inbox(request.actor), approval_id, form=form, status=422)
-    words = (
-        "Your approval is recorded."
-        if data["answer"] == Answer.APPROVE
-        else "Your rejection is recorded. Nothing is sent."
-    )
-    messages.success(request, words)
+    if request.htmx:
+        return _page(request, queries.inbox(request.actor), approval_id)
+    messages.success(request, SAID[Answer(data["answer"])])
     return redirect("approvals:card", tenant=request.actor.tenant.slug, approval_id=approval_id)
 
 

@@ -1,22 +1,26 @@
 // The review page from the keyboard: J and K move, A then Enter approves, R rejects, ? helps.
+// An answer whose confirmation got lost is sent again: the server counts it once.
 const STORE = "holdpoint.keys";
+const AGAIN_MS = 4000;
 const review = document.querySelector("[data-review]");
+const opened = new Set(); // digests whose amber block has been opened on this page
 let armed = false;
 
 const find = (selector) => document.querySelector(selector);
 const approve = () => find('[data-answer="approve"]');
+const isOff = () => approve()?.getAttribute("aria-disabled") === "true";
 
 function arm(on) {
-  armed = on && approve() !== null && approve().getAttribute("aria-disabled") !== "true";
+  armed = on && approve() !== null && !isOff();
   approve()?.classList.toggle("decision-armed", armed);
   const announcer = document.getElementById("announcer");
   if (announcer && armed) announcer.textContent = "Press Enter to approve. Any other key takes it back.";
 }
 
 function move(step) {
-  const items = [...document.querySelectorAll("[data-queue-item]")];
+  const items = [...document.querySelectorAll("[data-queue-item]:not([data-decided])")];
   const here = items.findIndex((item) => item.getAttribute("aria-current"));
-  const to = here < 0 ? find("[data-next]") ?? items[0] : items[here + step];
+  const to = here < 0 ? (find("[data-next]") ?? items[0]) : items[here + step];
   if (to) location.assign(to.href);
 }
 
@@ -24,7 +28,7 @@ const KEYS = {
   j: () => move(1),
   k: () => move(-1),
   a: () => arm(true),
-  r: () => find('[data-answer="reject"]')?.click(),
+  r: () => find('#request [data-answer="reject"]')?.click(),
   "?": () => document.getElementById("help")?.showModal(),
 };
 
@@ -52,39 +56,58 @@ document.addEventListener("keydown", (event) => {
 function gate() {
   const hidden = find(".unshowable[data-gates]");
   if (!hidden || !approve()) return;
+  const digest = find("[data-decision] [name=digest]").value;
   const sync = () => {
-    if (hidden.open) hidden.dataset.seen = "";
-    const seen = "seen" in hidden.dataset;
+    if (hidden.open) opened.add(digest);
+    const seen = opened.has(digest);
+    if (seen) hidden.dataset.seen = "";
     approve()?.setAttribute("aria-disabled", String(!seen));
-    const field = find("[data-opened]");
-    if (field) field.value = seen ? "on" : "";
+    find("[data-opened]").value = seen ? "on" : "";
   };
   hidden.addEventListener("toggle", sync);
   sync();
 }
 
-// One click is one answer, and a button that is off does nothing.
-document.addEventListener("submit", (event) => {
-  const form = event.target;
-  if (form.matches("[data-decision]") && approve()?.getAttribute("aria-disabled") === "true") {
-    event.preventDefault();
-    find(".unshowable[data-gates]")?.scrollIntoView({ block: "center" });
-    return;
-  }
-  if (form.dataset.sent) event.preventDefault();
-  form.dataset.sent = "yes";
+const decision = (form) => form?.matches?.("#request form");
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const form = event.detail.elt;
+  if (!form.matches("[data-decision]") || !isOff()) return;
+  event.preventDefault();
+  find(".unshowable[data-gates]")?.scrollIntoView({ block: "center" });
 });
-window.addEventListener("pageshow", () => {
-  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+document.addEventListener("submit", (event) => {
+  if (event.target.matches("[data-decision]") && isOff()) event.preventDefault();
+});
+
+// Sent, not confirmed: say so, and ask again with the same digest until an answer comes.
+function unconfirmed(event) {
+  const form = event.detail.elt;
+  if (!decision(form)) return;
+  form.closest("dialog")?.close();
+  const notice = find("[data-unconfirmed]");
+  if (notice) notice.hidden = false;
+  const values = event.detail.requestConfig.parameters;
+  setTimeout(() => {
+    if (!form.isConnected) return;
+    window.htmx.ajax("POST", form.action, { source: form, target: "#request", swap: "outerHTML", values });
+  }, AGAIN_MS);
+}
+document.addEventListener("htmx:sendError", unconfirmed);
+document.addEventListener("htmx:timeout", unconfirmed);
+document.addEventListener("htmx:responseError", (event) => {
+  if (!decision(event.detail.elt)) return;
+  const notice = find("[data-unconfirmed] p");
+  if (!notice) return location.reload();
+  notice.textContent = `Your answer was not recorded: the server said ${event.detail.xhr.status}. Load the page again.`;
+  notice.parentElement.hidden = false;
 });
 
 document.addEventListener("click", (event) => {
   const reason = event.target.closest("[data-reason]");
-  if (reason) {
-    const field = document.getElementById("reason");
-    field.value = field.value ? `${field.value.trim()}; ${reason.dataset.reason}` : reason.dataset.reason;
-    field.focus();
-  }
+  if (!reason) return;
+  const field = document.getElementById("reason");
+  field.value = field.value.trim() ? `${field.value.trim()}; ${reason.dataset.reason}` : reason.dataset.reason;
+  field.focus();
 });
 
 const off = find("[data-keys-off]");
@@ -92,5 +115,17 @@ if (off) {
   off.checked = localStorage.getItem(STORE) === "off";
   off.addEventListener("change", () => localStorage.setItem(STORE, off.checked ? "off" : "on"));
 }
-document.addEventListener("htmx:afterSwap", gate);
+
+// After an answer the row keeps its place and says what became of it; the focus goes to the next request.
+document.addEventListener("htmx:afterSwap", (event) => {
+  gate();
+  const request = document.getElementById("request");
+  const row = find("[data-queue-item][aria-current]");
+  if (row && request?.dataset.decided) row.dataset.decided = request.dataset.decided;
+  for (const dialog of document.querySelectorAll("#request dialog[data-modal]")) {
+    dialog.close();
+    dialog.showModal();
+  }
+  if (decision(event.detail.requestConfig?.elt)) find("#request [data-next]")?.focus();
+});
 gate();
