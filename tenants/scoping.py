@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from tenants import errors
 
-_KEY = "holdpoint_tenant"  # on the connection: the tenant of its present transaction
+_KEY = "holdpoint_tenant"  # attribute of the thread's own connection: the tenant of its present transaction
 
 
 class Lock(enum.IntEnum):
@@ -30,24 +30,24 @@ def tenant(tenant_id: uuid.UUID, *, durable: bool = False) -> Iterator[None]:
     Nested calls for the same tenant join the outer transaction as a savepoint; for another one they
     raise `TenantMissing`, because one transaction serves one tenant.
     """
-    outer = connection.__dict__.get(_KEY) if connection.in_atomic_block else None
+    outer = getattr(connection, _KEY, None) if connection.in_atomic_block else None
     if outer is not None and outer != tenant_id:
         raise errors.TenantMissing(f"A transaction for tenant {outer} cannot serve {tenant_id}.")
     with transaction.atomic(durable=durable):
         if outer is None:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT set_config('app.tenant', %s, true)", [str(tenant_id)])
-            connection.__dict__[_KEY] = tenant_id
+            setattr(connection, _KEY, tenant_id)
         try:
             yield
         finally:
             if outer is None:
-                connection.__dict__[_KEY] = None
+                setattr(connection, _KEY, None)
 
 
 def current() -> uuid.UUID:
     """The tenant of this transaction. Raises `TenantMissing` outside of one."""
-    found = connection.__dict__.get(_KEY)
+    found = getattr(connection, _KEY, None)
     if found is None or not connection.in_atomic_block:
         raise errors.TenantMissing()
     return found
