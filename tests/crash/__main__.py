@@ -28,13 +28,16 @@ def main() -> int:
     if not (1 <= options.refunds <= 5000 and 0 <= options.kills <= options.refunds):
         parser.error("--refunds takes 1 to 5000, and --kills no more than that")
     seed = random.randrange(1_000_000) if options.seed is None else options.seed
-    with tempfile.TemporaryDirectory(prefix="holdpoint-crash-") as place:
-        with staged(Path(place) / "stage", lease_s=2) as stage:
-            os.environ.update(stage.env | {"HOLDPOINT_BOUNDARIES": "", "DJANGO_SETTINGS_MODULE": "config.settings"})
-            django.setup()
-            run = import_string("tests.crash.paced.run")  # imports models, so only now
-            report = run(stage, refunds=options.refunds, kills=options.kills, seed=seed)
-    print(json.dumps(asdict(report) | {"doubles": report.doubles}) if options.json else _words(report))
+    with (
+        tempfile.TemporaryDirectory(prefix="holdpoint-crash-") as place,
+        staged(Path(place) / "stage", lease_s=2) as stage,
+    ):
+        os.environ.update(stage.env | {"HOLDPOINT_BOUNDARIES": "", "DJANGO_SETTINGS_MODULE": "config.settings"})
+        django.setup()
+        run = import_string("tests.crash.paced.run")  # imports models, so only now
+        report = run(stage, refunds=options.refunds, kills=options.kills, seed=seed)
+    told = json.dumps(asdict(report) | {"doubles": report.doubles}) if options.json else _words(report)
+    sys.stdout.write(f"{told}\n")
     return 1 if report.violations else 0
 
 
@@ -44,10 +47,9 @@ def _words(report: Any) -> str:
     for title, tallies in (("before anything was settled", report.before), ("after", report.after)):
         lines.append(title)
         for kind, t in tallies.items():
+            known = f"{t.done} done + {t.not_done} not done"
             unknown = f"{t.unknown} unknown ({t.unknown_with_effect} of them happened)"
-            lines.append(
-                f"  {kind:8} {t.claimed} claimed = {t.done} done + {t.not_done} not done + {unknown}; {t.doubles} doubled"
-            )
+            lines.append(f"  {kind:8} {t.claimed} claimed = {known} + {unknown}; {t.doubles} doubled")
     lines.append(f"settled: {report.found_by_probe} found outside, {report.settled_by_hand} by hand as not done")
     lines.append("\n".join(["VIOLATED", *report.violations]) if report.violations else "Nothing was violated.")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What must hold after any number of kills, checked against the records of the outside world. Plain data in, words out."""
+"""What must hold after any number of kills, by the records of the outside world. Plain data in, words out."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

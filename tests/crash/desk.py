@@ -78,6 +78,14 @@ class Desk:
             rows: QuerySet = model.objects.values_list("status", flat=True)
             return Counter(rows)
 
+    def troubles(self, *statuses: str) -> list[str]:
+        """What the runs in these states (all, when none is named) say went wrong, with how many say it."""
+        with scoping.tenant(self.owner.tenant.pk):
+            runs = Run.objects.exclude(error=None)
+            runs = runs.filter(status__in=statuses) if statuses else runs
+            said = Counter((run.status, run.failed_path, run.error["message"]) for run in runs)
+        return [f"{count} {status} at {path or 'start'}: {message}" for (status, path, message), count in said.items()]
+
     def unknown(self) -> list[Action]:
         with scoping.tenant(self.owner.tenant.pk):
             return list(Action.objects.filter(status=ActionStatus.UNKNOWN).order_by("id"))

@@ -22,6 +22,7 @@ PAUSE_S = 0.02
 STUCK_S = 2.0  # without a kill for so long, more work is let in
 GIVE_UP_S = 240.0
 OVER = {RunStatus.DONE, RunStatus.NEEDS_ATTENTION}
+STANDING = {RunStatus.PAUSED, RunStatus.BLOCKED, RunStatus.FAILED}
 SETTLED = {RunStatus.DONE, RunStatus.PAUSED}
 
 
@@ -68,7 +69,8 @@ class Pace:
                 self.people.approve(approval)
                 self.approved += 1
         if time.monotonic() - self.began > GIVE_UP_S:
-            raise AssertionError(f"After {GIVE_UP_S:g} s the runs stand at {dict(self.people.counts(Run))}.")
+            told = "; ".join(self.people.troubles())
+            raise AssertionError(f"After {GIVE_UP_S:g} s the runs stand at {dict(self.people.counts(Run))}. {told}")
         time.sleep(PAUSE_S)
 
     def over(self, statuses: set[str]) -> bool:
@@ -90,10 +92,11 @@ def run(stage: Stage, *, refunds: int, kills: int, seed: int) -> Report:
     numbers = [f"NW-{number}" for number in dice.sample(range(90_000, 100_000), refunds)]
     pace = Pace(stage=stage, people=people, numbers=numbers)
     missed = _kill(pace, plan(kills, dice))
-    while not pace.over(OVER):
+    while not pace.over(OVER | STANDING):
         pace.turn(1.0)
     facts = people.facts(stage)
     wrong = [f"no worker reached {point}" for point in missed]
+    wrong += [f"before settling: stands still: {told}" for told in people.troubles(*STANDING)]
     wrong += [f"before settling: {words}" for words in checks.violations(facts, refunds=refunds)]
     before = _tallies(facts)
     found, by_hand = _settle(pace)

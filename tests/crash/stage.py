@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -151,10 +151,8 @@ def end(child: Child) -> None:
     """Kill the process and whatever it started: it leads a session of its own."""
     if child.process is None:
         return
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(child.process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     child.process.wait(10)
     if child.process.stdout is not None:
         child.process.stdout.close()
