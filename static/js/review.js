@@ -68,7 +68,7 @@ function gate() {
   sync();
 }
 
-const decision = (form) => form?.matches?.("#request form");
+const decision = (form) => form?.matches?.("form[action$='/decisions/']");
 document.addEventListener("htmx:beforeRequest", (event) => {
   const form = event.detail.elt;
   if (!form.matches("[data-decision]") || !isOff()) return;
