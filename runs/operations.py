@@ -323,9 +323,7 @@ def _operation(actor: Actor, run_id: uuid.UUID, reason: str) -> Iterator[Run]:
     """One transaction with the run's open actions and then the run locked, in the house's lock order."""
     _check_reason(reason)
     with scoping.tenant(actor.tenant.pk, durable=True):
-        unfinished = states.ACTION_SENT | ACTION_OPEN
-        list(Action.objects.select_for_update().filter(run_id=run_id, status__in=unfinished).order_by("id"))
-        run = Run.objects.select_for_update(of=("self",)).select_related("workflow").filter(pk=run_id).first()
+        run = actions.lock_unfinished(run_id)
         if run is None:
             raise errors.NotFound("There is no run with this id here.")
         actor.require(OPERATE, run.workflow)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from runs import canonical, errors, gates, journal
 from runs.journal import Entry
 from runs.models import Action, Run, Wait
-from runs.states import ACTION_OPEN, ActionStatus, RunStatus, WaitKind
+from runs.states import ACTION_OPEN, ACTION_SENT, ActionStatus, RunStatus, WaitKind
 from runs.tools.registry import Tool
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,23 @@ def lock(action_id: Any) -> Action:
     if found is None:
         raise errors.NotFound("There is no action with this id here.")
     return found
+
+
+def lock_unfinished(run_id: Any) -> Run | None:
+    """Every unfinished action of the run and then the run, locked in this order; None when there is no such run.
+
+    An action that was proposed between the two would be locked after its run, which is the wrong way round and
+    a deadlock with its claim: we then let go of all of them and begin again.
+    """
+    unfinished = Action.objects.filter(run_id=run_id, status__in=ACTION_OPEN | ACTION_SENT)
+    while True:
+        mark = transaction.savepoint()
+        held = {action.pk for action in unfinished.select_for_update().order_by("id")}
+        run = Run.objects.select_for_update(of=("self",)).select_related("workflow").filter(pk=run_id).first()
+        if set(unfinished.values_list("pk", flat=True)) <= held:
+            transaction.savepoint_commit(mark)
+            return run
+        transaction.savepoint_rollback(mark)
 
 
 def propose(run: Run, *, epoch: int, path: str, tool: Tool, payload: bytes, **facts: Any) -> Action:

@@ -55,7 +55,10 @@ def _recheck(run: Run, action_id: uuid.UUID, epoch: int, digest: str) -> gates.P
     action = Action.objects.get(tenant_id=run.tenant_id, pk=action_id)
     now = journal.clock()
     if action.status == ActionStatus.DENIED:
-        raise Refused(gates.Refusal(code="rejected", why="It was refused.", final=True))
+        code = action.refused_code if action.refused_code in ("expired", "stale") else "rejected"
+        raise Refused(gates.Refusal(code=code, why=f"It was refused: {action.refused_code}.", final=True))
+    if action.status in (ActionStatus.PROPOSED, ActionStatus.HELD):
+        raise Refused(gates.Refusal(code="quorum", why="Nobody has approved it yet."))
     if action.status != ActionStatus.READY:
         raise Refused(gates.Refusal(code="already_claimed", why=f"It is {action.get_status_display().lower()}."))
     if action.digest != digest or canonical.payload_hash(bytes(action.payload)) != action.payload_hash:

@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection
 from runs import errors, gates, journal
 from runs.engine import actions, sending, waiting
 from runs.journal import Entry
-from runs.models import Action, Run, Wait
+from runs.models import Action, Wait
 from runs.states import ActionStatus, RunStatus, WaitKind
 from tenants import scoping
 
@@ -49,14 +49,10 @@ def _sweep_leases(only: list[uuid.UUID] | None) -> int:
 def take_over(tenant: uuid.UUID, run_id: uuid.UUID, epoch: int) -> bool:
     """End the lease `epoch` of a worker that is gone. What it had claimed without a receipt is an unknown outcome."""
     with scoping.tenant(tenant, durable=True):
-        claimed = list(
-            Action.objects.select_for_update()
-            .filter(tenant_id=tenant, run_id=run_id, status=ActionStatus.CLAIMED)
-            .order_by("id")
-        )
-        run = Run.objects.select_for_update().get(tenant_id=tenant, pk=run_id)
-        if run.lease_epoch != epoch or run.lease_worker_id is None:
+        run = actions.lock_unfinished(run_id)
+        if run is None or run.lease_epoch != epoch or run.lease_worker_id is None:
             return False
+        claimed = list(Action.objects.filter(tenant_id=tenant, run_id=run_id, status=ActionStatus.CLAIMED))
         for action in claimed:
             sending.mark_unknown(action, "The worker was lost after the claim, and no receipt was kept.")
         if not claimed:
