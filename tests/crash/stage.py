@@ -83,9 +83,15 @@ class Stage:
     def get(self, program: str, path: str) -> Any:
         return httpx.get(self.env[f"HOLDPOINT_{program.upper()}_URL"] + path, trust_env=False).raise_for_status().json()
 
-    def payments(self) -> dict[str, int]:
-        """How often money moved, by effect key."""
-        return {entry["key"]: entry["executions"] for entry in self.get("ledger", "/entries")["entries"]}
+    def posts(self, key: str) -> tuple[int, int]:
+        """How often the ledger received this key, and how often money moved for it."""
+        found = [entry for entry in self.get("ledger", "/entries")["entries"] if entry["key"] == key]
+        return sum(entry["received"] for entry in found), sum(entry["executions"] for entry in found)
+
+    def logged(self, *words: str) -> bool:
+        """Whether one line of a worker's log holds all of `words`."""
+        logs = [worker.log.read_text() for worker in self.workers]
+        return any(all(word in line for word in words) for log in logs for line in log.splitlines())
 
     def readings(self, order: str) -> int:
         """How often the order was asked for."""
