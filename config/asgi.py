@@ -10,6 +10,7 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 http = get_asgi_application()  # sets Django up; what follows may import models
 
+from config.celery import app as celery  # noqa: E402, F401  tasks sent from here go to our broker, not Celery's default
 from runs.live import socket_urls  # noqa: E402
 
 application = ProtocolTypeRouter(
