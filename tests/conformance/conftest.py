@@ -1,0 +1,64 @@
+"""A stage for each dispatcher, with two workers of its kind."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from config.celery import app
+from tests.conformance import dispatchers
+from tests.conftest import need
+from tests.crash import desk
+from tests.crash.joined import joined
+from tests.crash.stage import Stage, staged
+
+LEASE_S = 1.5
+KINDS = {"embedded": "runs.embedded.NotifyDispatch", "celery": "runs.tasks.CeleryDispatch"}
+
+
+@pytest.fixture(scope="module", params=[pytest.param("embedded"), pytest.param("celery", marks=pytest.mark.celery)])
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def stage(kind: str, tmp_path_factory, django_db_blocker) -> Iterator[Stage]:
+    place = tmp_path_factory.mktemp("conformance") / "stage"
+    if kind == "embedded":
+        with staged(place, lease_s=LEASE_S) as made, django_db_blocker.unblock(), joined(made):
+            yield made
+        return
+    need("redis-server")
+    port = dispatchers.free_port()
+    url = f"redis://127.0.0.1:{port}/0"
+    before = app.conf.broker_url
+    with staged(place, lease_s=LEASE_S, worker_argv=dispatchers.WORKER, BROKER_URL=url) as made:
+        with dispatchers.broker(made, port), django_db_blocker.unblock(), joined(made):
+            app.conf.broker_url = url
+            yield made
+            app.pool.force_close_all()
+            app.conf.broker_url = before
+
+
+@pytest.fixture(scope="module")
+def people(stage: Stage) -> desk.Desk:
+    return desk.opened(desk.ALLOW)
+
+
+@pytest.fixture
+def dispatch(kind: str, settings) -> str:
+    """The dispatcher under test, as this process wakes workers."""
+    settings.HOLDPOINT_DISPATCH = KINDS[kind]
+    return KINDS[kind]
+
+
+@pytest.fixture
+def workers(stage: Stage, dispatch: str) -> Iterator[Stage]:
+    stage.keep_workers(2)
+    yield stage
+    stage.disarm()
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
