@@ -13,6 +13,10 @@ class LeaseLost(BaseException):
     """Another worker holds this run now. What this one still does is not written."""
 
 
+class StopRequested(BaseException):
+    """People asked to stop this run, and what was being sent has come to its end: the run ends here."""
+
+
 class Nondeterministic(HoldpointError):
     """The code asked for something else than the journal holds. Retry with the version that began the run."""
 

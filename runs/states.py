@@ -82,6 +82,11 @@ def can_cancel(run: Any) -> bool:
     return run.status in RUN_OPEN and run.direction == "forward" and not run.stop_requested_at
 
 
+def stops(run: Any) -> bool:
+    """It was asked to stop while an action was being executed: nothing new begins, and it ends once that is over."""
+    return run.stop_requested_at is not None and run.direction == "forward"
+
+
 def can_compensate(run: Any, undoable: int) -> bool:
     """`undoable` is the number of done actions with a compensator that are not undone yet."""
     standing = run.status in RUN_FINAL | {R.PAUSED, R.NEEDS_ATTENTION} and run.status != R.COMPENSATED

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from runs import errors, gates, journal
+from runs import errors, gates, journal, states
 from runs.engine import actions, sending
 from runs.engine.claim import Refused, claim
 from runs.engine.history import History
 from runs.journal import Entry
 from runs.models import Action, Run
-from runs.states import ActionStatus, RunStatus, WaitKind
+from runs.states import ACTION_FINAL, ActionStatus, RunStatus, WaitKind
 from runs.tools import registry
 from runs.tools.registry import Tool
 from tenants import scoping
@@ -42,7 +42,16 @@ def carry_out(run: Run, epoch: int, history: History, wanted: Wanted, check_leas
     action = _find(run, wanted.path) or _propose(run, epoch, wanted)
     if action.status == A.READY:
         action = _execute(run, epoch, action, wanted.tool, check_lease)
+        if action.status in ACTION_FINAL:
+            _heed_stop(run)
     return _told(run, epoch, action, wanted)
+
+
+def _heed_stop(run: Run) -> None:
+    """The outcome is known: a stop that was requested meanwhile ends the run before anything new begins."""
+    with scoping.tenant(run.tenant_id):
+        if states.stops(Run.objects.get(tenant_id=run.tenant_id, pk=run.pk)):
+            raise errors.StopRequested(f"run {run.pk}")
 
 
 def _find(run: Run, path: str) -> Action | None:

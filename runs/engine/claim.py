@@ -8,7 +8,7 @@
 import uuid
 from dataclasses import dataclass
 
-from runs import canonical, errors, gates, journal
+from runs import canonical, errors, gates, journal, states
 from runs.engine import boundaries
 from runs.journal import Entry
 from runs.models import Action, Attempt, Run
@@ -34,7 +34,7 @@ class Refused(errors.RefusedClaim):
 
 
 def claim(run: Run, action_id: uuid.UUID, *, epoch: int, digest: str) -> Claimed:
-    """Claim the action for the lease `epoch`. Raises `Refused` (nothing changed) or `LeaseLost`."""
+    """Claim the action for the lease `epoch`. Raises `Refused`, `LeaseLost` or `StopRequested`; nothing changed then."""
     with scoping.tenant(run.tenant_id, durable=True):
         scoping.share_permission()
         boundaries.reached("claim.advisory", action_id)
@@ -70,10 +70,12 @@ def _recheck(run: Run, action_id: uuid.UUID, epoch: int, digest: str) -> gates.P
     stopped = flags.stopped(target_of(run, action))
     if stopped:
         raise Refused(gates.Refusal(code="killed", why=f"A stop is on: {stopped}."))
-    if not Run.objects.filter(
-        tenant_id=run.tenant_id, pk=run.pk, lease_epoch=epoch, lease_worker__isnull=False, stop_requested_at=None
-    ).exists():
+    held = Run.objects.filter(tenant_id=run.tenant_id, pk=run.pk, lease_epoch=epoch, lease_worker__isnull=False)
+    leased = held.first()
+    if leased is None:
         raise errors.LeaseLost(f"run {run.pk}: epoch {epoch} no longer holds it")
+    if states.stops(leased):
+        raise errors.StopRequested(f"run {run.pk}")
     permit = gates.gate().permit(action, digest)
     if isinstance(permit, gates.Refusal):
         raise Refused(permit)

@@ -9,8 +9,8 @@ from django.db import DatabaseError, connection
 from runs import errors, gates, journal
 from runs.engine import actions, sending, waiting
 from runs.journal import Entry
-from runs.models import Action, Wait
-from runs.states import ActionStatus, RunStatus, WaitKind
+from runs.models import Action, Event, Wait
+from runs.states import ACTION_OPEN, ACTION_SENT, ActionStatus, RunStatus, WaitKind
 from tenants import scoping
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,32 @@ def take_over(tenant: uuid.UUID, run_id: uuid.UUID, epoch: int) -> bool:
             journal.append(run_id, lost)
     log.warning("a lease was lost", extra={"tenant": tenant, "run": run_id, "epoch": epoch, "unknown": len(claimed)})
     return True
+
+
+def stop(tenant: uuid.UUID, run_id: uuid.UUID, epoch: int) -> None:
+    """End a run that was asked to stop, under its lease `epoch`. What it still asked people for is closed."""
+    with scoping.tenant(tenant, durable=True):
+        run = actions.lock_unfinished(run_id)
+        unfinished = list(Action.objects.filter(tenant_id=tenant, run_id=run_id, status__in=ACTION_OPEN | ACTION_SENT))
+        if run is None or any(action.status in ACTION_SENT for action in unfinished):
+            raise errors.LeaseLost(f"run {run_id}: an action is still being executed")
+        asked = (
+            Event.objects.filter(tenant_id=tenant, run_id=run_id, kind="run.stop_requested").order_by("-seq").first()
+        )
+        for action in unfinished:
+            gates.gate().lock(action)
+            gates.gate().close(action, "cancelled")
+            actions.deny(action, code="cancelled", reason="The run was asked to stop.", wake=False)
+        ended = Entry(
+            kind="run.cancelled",
+            body=asked.body if asked else {},
+            status=RunStatus.CANCELLED,
+            ready=journal.NEVER,
+            release=True,
+            fence_off=True,
+            about="approval" if unfinished else "run",
+        )
+        journal.append(run_id, ended, epoch=epoch)
 
 
 def _guarded(work, *ids) -> int:  # type: ignore[no-untyped-def]

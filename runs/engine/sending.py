@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from runs import errors, journal
+from runs import errors, journal, states
 from runs.engine import actions, boundaries
 from runs.engine.claim import Claimed, target_of
 from runs.journal import Entry
@@ -65,12 +65,12 @@ def _again(tool: registry.Tool, error: errors.ToolError, number: int) -> float |
 
 
 def _resend(run: Run, claimed: Claimed, attempt: Attempt, error: errors.ToolError, delay_s: float) -> Attempt | None:
-    """Wait, look at lease and stops again, close this attempt and open the next; None when a stop is on by now."""
+    """Wait, look at lease and stops again, close this attempt and open the next; None when a stop is on or asked for by now."""
     pause(delay_s)
     with scoping.tenant(run.tenant_id, durable=True):
         scoping.share_permission()
         action = actions.lock(claimed.action.pk)
-        if flags.stopped(target_of(run, action)):
+        if states.stops(Run.objects.get(tenant_id=run.tenant_id, pk=run.pk)) or flags.stopped(target_of(run, action)):
             return None
         _finish(attempt, error.code, error.message)
         following = Attempt(tenant_id=run.tenant_id, action=action, number=attempt.number + 1, epoch=attempt.epoch)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from runs import errors, journal
+from runs import errors, journal, states
 from runs.engine import boundaries, recovery, saga, workflows
 from runs.engine.context import Context
 from runs.engine.history import History
@@ -109,7 +109,11 @@ def _execute(worker: Incarnation, lease: Lease) -> None:
             raise errors.LeaseLost(f"run {run.pk} was taken over")
         events = journal.lineage(run)
     try:
+        if states.stops(run):
+            raise errors.StopRequested(f"run {run.pk}")
         _go_on(worker, lease, run, events)
+    except errors.StopRequested:
+        recovery.stop(lease.tenant, lease.run, lease.epoch)
     except errors.StepFailed as error:
         told = {"code": error.error.get("code", error.code), "message": error.message, "path": error.path}
         _stand(lease, "run.paused", RunStatus.PAUSED, told)

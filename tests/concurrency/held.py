@@ -68,18 +68,26 @@ def database_time() -> Any:
         return cursor.fetchone()[0]
 
 
-def held(cast: Any, rules: dict[str, Any] = HOLD) -> Held:
+ONE_ACTION = ({"do": "act", "amount_minor": 4200},)
+
+
+def held(cast: Any, rules: dict[str, Any] = HOLD, plan: tuple[dict[str, Any], ...] = ONE_ACTION) -> Held:
     """An action that waits for people."""
     policies.publish(actor=cast.alice, rules=rules, note="race")
     worker = Incarnation(lease_s=60)
-    run = carry_out(started(cast, {"do": "act", "amount_minor": 4200}), worker=worker)
+    run = carry_out(started(cast, *plan), worker=worker)
     assert (run.status, run.waiting_for) == ("waiting", "approval")
     return Held(cast=cast, run=run, approval=request_of(run), worker=worker)
 
 
-def approved(cast: Any, rules: dict[str, Any] = HOLD, voters: tuple[str, ...] = ("bob",)) -> Held:
+def approved(
+    cast: Any,
+    rules: dict[str, Any] = HOLD,
+    voters: tuple[str, ...] = ("bob",),
+    plan: tuple[dict[str, Any], ...] = ONE_ACTION,
+) -> Held:
     """An action that is approved and leased: the next thing is its claim."""
-    it = held(cast, rules)
+    it = held(cast, rules, plan)
     for name in voters:
         approve(it, name)
     return it.leased()
