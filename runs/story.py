@@ -126,7 +126,7 @@ def now(run: Run, result: dict[str, Any]) -> str:
         return str(run.error.get("message", ""))
     if run.status == R.DONE and result.get("outcome") == "refunded":
         return f"Refunded {money(int(result.get('amount_minor') or 0), result.get('currency') or '')}"
-    if run.status == R.DONE:
+    if run.status == R.DONE and result.get("outcome") == "declined":
         return f"No refund. {result.get('why') or ''}".strip()
     if run.status in (R.WAITING, R.COMPENSATING) and run.waiting_for == "approval":
         return "Nothing is sent until somebody decides"
@@ -280,7 +280,7 @@ def _ending(run: Run, actions: Sequence[Action], events: Sequence[Event], goes_o
             Said(text="without a refund", strong=True),
             Said(text=f": {_sentence(str(run.result.get('why', '')))}"),
         ]
-    return [Said(text=" The ticket is settled.")] if run.status == R.DONE else []
+    return [Said(text=" It is done.")] if run.status == R.DONE else []
 
 
 def _sorts(run: Run, steps: Sequence[Step], actions: Sequence[Action], goes_on: bool) -> tuple[Sort, ...]:
