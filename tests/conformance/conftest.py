@@ -1,12 +1,9 @@
 """A stage for each dispatcher, with two workers of its kind."""
 
-import os
-import signal
 from collections.abc import Iterator
 
 import pytest
 
-from config.celery import app
 from tests.conformance import dispatchers
 from tests.conftest import need
 from tests.crash import desk
@@ -32,13 +29,9 @@ def stage(kind: str, tmp_path_factory, django_db_blocker) -> Iterator[Stage]:
     need("redis-server")
     port = dispatchers.free_port()
     url = f"redis://127.0.0.1:{port}/0"
-    before = app.conf.broker_url
     with staged(place, lease_s=LEASE_S, worker_argv=dispatchers.WORKER, BROKER_URL=url) as made:
-        with dispatchers.broker(made, port), django_db_blocker.unblock(), joined(made):
-            app.conf.broker_url = url
+        with dispatchers.broker(made, port), django_db_blocker.unblock(), joined(made), dispatchers.speaking_to(url):
             yield made
-            app.pool.force_close_all()
-            app.conf.broker_url = before
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +51,3 @@ def workers(stage: Stage, dispatch: str) -> Iterator[Stage]:
     stage.keep_workers(2)
     yield stage
     stage.disarm()
-
-
-def kill(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import redis
+from kombu import pools
 
+from config.celery import app
 from tests.crash.stage import Stage, end, wait_for
 
 CELERY = [sys.executable, "-m", "celery", "-A", "config.celery"]
@@ -46,3 +48,20 @@ def answers(client: redis.Redis) -> bool:
         return client.ping()
     except redis.ConnectionError:
         return False
+
+
+@contextmanager
+def speaking_to(url: str) -> Iterator[None]:
+    """Send this process's Celery messages to `url` until the block ends."""
+    before = app.conf.broker_url
+    _turn(url)
+    try:
+        yield
+    finally:
+        _turn(before)
+
+
+def _turn(url: str) -> None:
+    pools.reset()
+    app.amqp._producer_pool = app._pool = None
+    app.conf.broker_url = url

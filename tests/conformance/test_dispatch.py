@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from django.utils.module_loading import import_string
 
 from runs.states import RunStatus
+from tests.conformance import dispatchers
 from tests.crash.stage import ROOT, wait_for
 
 NUMBERS = (f"NW-{number}" for number in itertools.count(92_000))
@@ -58,6 +60,15 @@ def test_another_worker_takes_over_from_one_that_was_killed(workers, people):
 
 def parent(pid):
     return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
+def test_a_broker_that_is_away_costs_time_and_nothing_else(workers, people, kind):
+    away = f"redis://127.0.0.1:{dispatchers.free_port()}/0"
+    with dispatchers.speaking_to(away):
+        began = time.monotonic()
+        run = people.start(next(NUMBERS))
+        assert time.monotonic() - began < 3
+    assert carried_out(workers, people, run)
 
 
 @pytest.mark.celery
