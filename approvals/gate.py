@@ -8,7 +8,7 @@ from django.utils import timezone
 from approvals import policies, render
 from approvals.models import Approval, Revision
 from approvals.states import OPEN, ApprovalStatus
-from runs import operations
+from runs import journal, operations
 from runs.gates import DENY, HOLD, Permit, Refusal, Verdict
 from runs.models import Action
 
@@ -39,7 +39,7 @@ class PolicyGate:
 
     def hold(self, action: Action, verdict: Verdict) -> datetime:
         card = render.card(action)
-        expires = timezone.now() + timedelta(seconds=verdict.expires_after_s)
+        expires = journal.clock() + timedelta(seconds=verdict.expires_after_s)
         approval = Approval(
             tenant_id=action.tenant_id,
             action=action,
@@ -95,7 +95,7 @@ class PolicyGate:
         now = policies.judge(action)
         approval = Approval.objects.filter(tenant_id=action.tenant_id, action_id=action.pk).first()
         if approval is None:  # it had been allowed without people
-            self.hold(action, now)
+            action.expires_at = self.hold(action, now)
             return now
         Approval.objects.filter(tenant_id=action.tenant_id, pk=approval.pk, status=ApprovalStatus.APPROVED).update(
             status=ApprovalStatus.PENDING,

@@ -143,8 +143,7 @@ def going_status(run: Run) -> str:
 
 def release(action: Action, *, by: list[str], hold_window_s: float) -> None:
     """The quorum stands: held -> ready, and the run goes on after the hold window. The caller holds the lock."""
-    now = timezone.now()
-    action.not_before = now + timedelta(seconds=hold_window_s) if hold_window_s else None
+    action.not_before = journal.clock() + timedelta(seconds=hold_window_s) if hold_window_s else None
     move(action, {ActionStatus.HELD}, ActionStatus.READY, "not_before")
     _resolve(action, {"how": "decided", "value": "approved"})
     ready = action.not_before.isoformat() if action.not_before else journal.NOW
@@ -154,14 +153,17 @@ def release(action: Action, *, by: list[str], hold_window_s: float) -> None:
 
 
 def rehold(action: Action, *, why: str, verdict: gates.Verdict) -> None:
-    """Permission was withdrawn before the claim: ready -> held, and people decide it under the present `verdict`."""
+    """Permission was withdrawn before the claim: ready -> held, and people decide it under the present `verdict`.
+
+    The gate has set `expires_at` when it had to open a request: what had been allowed had none.
+    """
     action.verdict = _told(verdict) | {"result": gates.HOLD}
-    move(action, {ActionStatus.READY}, ActionStatus.HELD, "verdict")
+    move(action, {ActionStatus.READY}, ActionStatus.HELD, "verdict", "expires_at")
     Wait.objects.update_or_create(
         tenant_id=action.tenant_id,
         run_id=action.run_id,
         path=action.path,
-        defaults={"resolved_at": None, "resolution": None},
+        defaults={"resolved_at": None, "resolution": None, "due_at": action.expires_at},
         create_defaults={"kind": WaitKind.APPROVAL, "key": str(action.pk), "due_at": action.expires_at},
     )
     entry = Entry(

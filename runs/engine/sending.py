@@ -92,7 +92,7 @@ def done(tenant: Any, action_id: Any, attempt: Attempt, receipt: dict[str, Any])
     with scoping.tenant(tenant, durable=True):
         action = _own(action_id, attempt.epoch)
         late = action.status == ActionStatus.UNKNOWN
-        action.receipt, action.finished_at, action.error = receipt, timezone.now(), None
+        action.receipt, action.finished_at, action.error = receipt, journal.clock(), None
         actions.move(action, ACTION_SENT, ActionStatus.DONE, "receipt", "finished_at", "error")
         _finish(attempt, "done", "")
         body = {"action": str(action.pk), "receipt": receipt, "attempt": attempt.number, "late": late}
@@ -171,7 +171,7 @@ def _finish(attempt: Attempt, outcome: str, detail: str) -> None:
 def settle(action: Action, *, outcome: str, receipt: dict[str, Any] | None, told: dict[str, Any]) -> None:
     """outcome unknown -> done or not done, with the lock held. The run goes on, or pauses at the step."""
     known = outcome == "done"
-    action.finished_at = timezone.now()
+    action.finished_at = journal.clock()
     action.receipt = (receipt or settled_receipt(action, told)) if known else None
     action.error = None if known else {"code": "not_done", "message": "A person settled that it was not done."}
     to = ActionStatus.DONE if known else ActionStatus.NOT_DONE
