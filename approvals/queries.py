@@ -37,6 +37,26 @@ class Inbox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quorum:
+    """How many approvals stand, as far as this person may see it before voting."""
+
+    given: int
+    seats: tuple[str, ...]  # one a needed approval: voted, blind (there, and not shown yet), or empty
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What is read beside a request."""
+
+    votes: list[Vote]
+    steps: list[Step]
+    similar: list[Approval]
+    asks: int
+    following: Approval | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CardPage:
     """One request as a reviewer sees it."""
 
@@ -61,9 +81,7 @@ class CardPage:
     outcome: str  # what became of it, in words
     following: Approval | None
     version: str  # changes whenever the page would say something else
-    in_favour: int  # approvals that stand
-    seats: tuple[str, ...]  # one a needed approval: voted, blind (not shown before one's own vote), empty
-    seats_words: str
+    quorum: Quorum
     receipt: Any
     held_until: datetime | None  # end of the hold window, while it can be stopped
 
@@ -107,13 +125,14 @@ def card(actor: Actor, approval_id: uuid.UUID) -> CardPage:
         )
         if approval is None:
             raise errors.NotFound("No request with this id is here. It may belong to another tenant of yours.")
-        action = approval.action
-        votes = list(Vote.objects.filter(approval=approval).select_related("voter").order_by("id"))
-        steps = list(Step.objects.filter(tenant=actor.tenant, run=approval.run).order_by("started_at", "id"))
-        similar = list(_similar(actor, approval))
-        asks = Approval.objects.filter(tenant=actor.tenant, run=approval.run).count()
-        following = waiting_for(actor).exclude(pk=approval.pk).order_by("expires_at", "id").first()
-    return _page(actor, approval, action, votes, steps, similar, asks, following)
+        around = Around(
+            votes=list(Vote.objects.filter(approval=approval).select_related("voter").order_by("id")),
+            steps=list(Step.objects.filter(tenant=actor.tenant, run=approval.run).order_by("started_at", "id")),
+            similar=list(_similar(actor, approval)),
+            asks=Approval.objects.filter(tenant=actor.tenant, run=approval.run).count(),
+            following=waiting_for(actor).exclude(pk=approval.pk).order_by("expires_at", "id").first(),
+        )
+    return _page(actor, approval, approval.action, around)
 
 
 def _similar(actor: Actor, approval: Approval) -> QuerySet[Approval]:
@@ -121,22 +140,13 @@ def _similar(actor: Actor, approval: Approval) -> QuerySet[Approval]:
     return found.select_related("action").exclude(pk=approval.pk).order_by("-id")[:3]
 
 
-def _page(
-    actor: Actor,
-    approval: Approval,
-    action: Action,
-    votes: list[Vote],
-    steps: list[Step],
-    similar: list[Approval],
-    asks: int,
-    following: Approval | None,
-) -> CardPage:
+def _page(actor: Actor, approval: Approval, action: Action, around: Around) -> CardPage:
+    votes = around.votes
     drawn = render.card(action)
     warnings = _warnings(action, drawn)
     mine = next((vote for vote in votes if vote.voter_id == actor.user.pk and vote.withdrawn_at is None), None)
     why_not = _why_not(actor, approval, action)
     open_now = approval.expires_at > timezone.now()
-    seats = _seats(approval, votes, open_to_see=bool(mine or why_not))
     untouched = action.status in ("held", "ready")
     return CardPage(
         approval=approval,
@@ -151,29 +161,28 @@ def _page(
         may_approve=not why_not and mine is None and open_now and states.can_approve(approval),
         may_reject=not why_not and open_now and untouched and states.can_reject(approval),
         why_not=why_not,
-        steps=_before(steps, action),
+        steps=_before(around.steps, action),
         asked_by=_asked_by(approval, action),
-        asks=asks,
-        similar=similar,
+        asks=around.asks,
+        similar=around.similar,
         state=_state(approval, action),
         words=_waiting(approval, why_not, mine) or _words(approval, action),
         outcome=_outcome(approval, action, votes),
-        following=following,
+        following=around.following,
         version=f"{approval.status}.{action.status}.{len(votes)}",
-        in_favour=sum(vote.answer == Answer.APPROVE and vote.withdrawn_at is None for vote in votes),
-        seats=seats,
-        seats_words="Shown after your own vote"
-        if "blind" in seats
-        else f"{seats.count('voted')} of {len(seats)} approvals",
+        quorum=_quorum(approval, votes, open_to_see=bool(mine or why_not)),
         receipt=redaction.shown(action.receipt),
         held_until=action.not_before if action.status == "ready" else None,
     )
 
 
-def _seats(approval: Approval, votes: list[Vote], *, open_to_see: bool) -> tuple[str, ...]:
+def _quorum(approval: Approval, votes: list[Vote], *, open_to_see: bool) -> Quorum:
     given = sum(vote.answer == Answer.APPROVE and vote.withdrawn_at is None for vote in votes)
-    shown = "voted" if open_to_see or approval.status != ApprovalStatus.PENDING else "blind"
-    return tuple(shown if place < given else "" for place in range(approval.quorum))
+    blind = not open_to_see and approval.status == ApprovalStatus.PENDING
+    shown = "blind" if blind else "voted"
+    seats = tuple(shown if place < given else "" for place in range(approval.quorum))
+    words = "Shown after your own vote" if blind and given else f"{given} of {len(seats)} approvals"
+    return Quorum(given=given, seats=seats, words=words)
 
 
 def _before(steps: list[Step], action: Action) -> list[tuple[Step, str]]:

@@ -150,9 +150,7 @@ def head_of(actor: Actor, run_id: uuid.UUID) -> int | None:
 def run_detail(actor: Actor, run_id: uuid.UUID, *, path: str = "", show: str = "", raw: bool = False) -> Detail:
     """The run page. Raises `NotFound`. The number of queries grows with the ancestors of a retried run alone."""
     with scoping.tenant(actor.tenant.pk):
-        run = Run.objects.select_related("workflow", "release", "started_by").filter(pk=run_id).first()
-        if run is None:
-            raise errors.NotFound(f"No run with the id {run_id} is here. It may belong to another tenant of yours.")
+        run = _find(actor, run_id)
         events = journal.lineage(run)
         steps = list(Step.objects.filter(tenant=actor.tenant, run=run).order_by("started_at", "id"))
         told = _told(run, steps, {event.run_id for event in events})
@@ -165,19 +163,11 @@ def run_detail(actor: Actor, run_id: uuid.UUID, *, path: str = "", show: str = "
         view = _action_view(actor, run, step, asked)
         failed = any(action.path == run.failed_path for action in actions)
         may = _may(actor, run, len(undoable), failed)
-    mine = [event for event in events if step is not None and event.path == step.path]
-    last = next((event for event in reversed(mine) if "input" in event.body), None)
     return Detail(
         run=run,
         story=story.tell(run, steps, told, events, following),
         trace=waterfall.draw(run, steps, events, selected=step.path if step else "", show=show),
         actions=actions,
-        step=step,
-        step_events=mine,
-        view=view,
-        given=shown(_given(last)),
-        result=shown(last.body.get("result")) if last is not None else None,
-        error=next((event.body["error"] for event in reversed(mine) if event.body.get("error")), None),
         parent=parent,
         following=following,
         may=may,
@@ -186,12 +176,36 @@ def run_detail(actor: Actor, run_id: uuid.UUID, *, path: str = "", show: str = "
         unknown=next((a for a in actions if a.status == ActionStatus.UNKNOWN), None),
         tokens=sum(_tokens(event) for event in events),
         effects=sum(action.status == ActionStatus.DONE for action in actions),
-        place=steps.index(step) + 1 if step else 0,
-        step_state=view.state if view else story.STEP_STATE[step.status] if step else "",
-        step_words=view.action.get_status_display() if view else step.get_status_display() if step else "",
-        tabs=_tabs(view, last),
-        raw=[(event, _text(event)) for event in mine] if raw else [],
+        **_of_step(step, view, steps, [event for event in events if step and event.path == step.path], raw=raw),
     )
+
+
+def _find(actor: Actor, run_id: uuid.UUID) -> Run:
+    found = Run.objects.select_related("workflow", "release", "started_by").filter(tenant=actor.tenant, pk=run_id)
+    run = found.first()
+    if run is None:
+        raise errors.NotFound(f"No run with the id {run_id} is here. It may belong to another tenant of yours.")
+    return run
+
+
+def _of_step(
+    step: Step | None, view: ActionView | None, steps: Sequence[Step], events: list[Event], *, raw: bool
+) -> dict[str, Any]:
+    """The part of `Detail` that is about the selected step; `events` are those of its path."""
+    last = next((event for event in reversed(events) if "input" in event.body), None)
+    return {
+        "step": step,
+        "step_events": events,
+        "view": view,
+        "given": shown(_given(last)),
+        "result": shown(last.body.get("result")) if last is not None else None,
+        "error": next((event.body["error"] for event in reversed(events) if event.body.get("error")), None),
+        "place": list(steps).index(step) + 1 if step else 0,
+        "step_state": view.state if view else story.STEP_STATE[step.status] if step else "",
+        "step_words": view.action.get_status_display() if view else step.get_status_display() if step else "",
+        "tabs": _tabs(view, last),
+        "raw": [(event, _text(event)) for event in events] if raw else [],
+    }
 
 
 def _told(run: Run, steps: Sequence[Step], ids: set[uuid.UUID]) -> list[Action]:
