@@ -4,19 +4,20 @@ Who decides comes from the session; the digest is the one the form showed. Lock 
 """
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from django.utils import timezone
 
 from approvals import errors, render, states
-from approvals.gate import votes_that_count
+from approvals.gate import asked_for_it, votes_that_count
 from approvals.models import Approval, Vote
 from approvals.states import Answer, ApprovalStatus
 from runs import journal, operations
 from runs.models import Action
 from runs.states import ACTION_SENT, ActionStatus
 from tenants import scoping
-from tenants.models import Role
+from tenants.models import Membership, Role
 from tenants.permissions import DECIDE, Actor
 
 LEAST_REASON = 8  # characters: the agent has to act on it
@@ -26,21 +27,24 @@ def approve(*, actor: Actor, approval_id: uuid.UUID, digest: str, reason: str = 
     """One person's yes to `digest`. With the quorum the action is released. The same click twice is one vote."""
     with scoping.tenant(actor.tenant.pk, durable=True):
         action, approval = _locked(approval_id)
+        actor = _as_of_now(actor)
         _may_decide(actor, action, approval)
         mine = _my_vote(actor, approval, digest)
-        if mine is not None and mine.answer == Answer.APPROVE:
+        voted = mine is not None and mine.answer == Answer.APPROVE
+        if voted and approval.status != ApprovalStatus.PENDING:
             return approval
         _check_open(approval, action, digest)
         if not opened:
             raise errors.Invalid("Open what cannot be shown plainly first: it would run as it is.", field="opened")
         if approval.status != ApprovalStatus.PENDING:
             raise _decided(approval)
-        _vote(actor, approval, action, Answer.APPROVE, digest, reason)
+        if not voted:
+            _vote(actor, approval, action, Answer.APPROVE, digest, reason)
         voters = votes_that_count(approval, digest)
         if len(voters) >= approval.quorum:
             _set(approval, {ApprovalStatus.PENDING}, ApprovalStatus.APPROVED)
             operations.release_action(action, by=_names(approval), hold_window_s=approval.hold_window_s)
-        else:
+        elif not voted:
             note = f"{len(voters)} of {approval.quorum}"
             told = {"action": str(action.pk), "by": str(actor.user), "note": note}
             journal.append(
@@ -55,6 +59,7 @@ def reject(*, actor: Actor, approval_id: uuid.UUID, digest: str, reason: str) ->
         raise errors.Invalid("Too short for the agent to act on. Say what to change.", field="reason")
     with scoping.tenant(actor.tenant.pk, durable=True):
         action, approval = _locked(approval_id)
+        actor = _as_of_now(actor)
         _may_decide(actor, action, approval)
         mine = _my_vote(actor, approval, digest)
         if mine is not None and mine.answer == Answer.REJECT:
@@ -68,7 +73,8 @@ def reject(*, actor: Actor, approval_id: uuid.UUID, digest: str, reason: str) ->
 
 
 def _locked(approval_id: uuid.UUID) -> tuple[Action, Approval]:
-    """The action, then its approval, both locked."""
+    """The action, then its approval, both locked, while nobody can withdraw a right."""
+    scoping.share_permission()
     known = Approval.objects.filter(pk=approval_id).values_list("action_id", flat=True).first()
     if known is None:
         raise errors.NotFound("There is no request with this id here.")
@@ -76,12 +82,20 @@ def _locked(approval_id: uuid.UUID) -> tuple[Action, Approval]:
     return action, Approval.objects.select_for_update().get(pk=approval_id)
 
 
+def _as_of_now(actor: Actor) -> Actor:
+    """The actor with the role they have at this moment: it may have changed since the request came in."""
+    member = Membership.objects.filter(tenant=actor.tenant, user=actor.user, revoked_at=None).first()
+    if member is None:
+        raise errors.NotYours("You are no member here any more.")
+    return replace(actor, role=member.role)
+
+
 def _may_decide(actor: Actor, action: Action, approval: Approval) -> None:
     """The rules of the claim, told early: role, and no requester among the deciders."""
     if actor.role not in approval.deciders or not actor.may(DECIDE):
         roles = " or ".join(Role(role).label.lower() for role in approval.deciders)
         raise errors.NotYours(f"This needs the role {roles}; yours is {Role(actor.role).label.lower()}.")
-    if actor.user.pk in (action.requested_by_id, action.run.started_by_id):
+    if actor.user.pk in asked_for_it(action):
         raise errors.NotYours("You asked for this yourself, so somebody else has to decide it.")
 
 

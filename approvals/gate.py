@@ -1,5 +1,6 @@
 """The gate as runs know it (`runs.gates.Gate`): policy decides, people vote, and the claim asks once more."""
 
+import uuid
 from datetime import datetime, timedelta
 
 from django.db import connection
@@ -12,18 +13,29 @@ from runs import journal, operations
 from runs.gates import DENY, HOLD, Permit, Refusal, Verdict
 from runs.models import Action
 
+# Whoever started a run, or one that it retries or forks: a retry by somebody else does not make it their request.
+# An undo is another request, so the line ends there.
+STARTERS = """
+WITH RECURSIVE line AS (
+    SELECT r.tenant_id, r.parent_id, r.kind, r.started_by_id FROM runs_run r WHERE r.tenant_id = %s AND r.id = %s
+    UNION ALL
+    SELECT p.tenant_id, p.parent_id, p.kind, p.started_by_id FROM line l
+    JOIN runs_run p ON p.tenant_id = l.tenant_id AND p.id = l.parent_id WHERE l.kind <> 'undo'
+)
+"""
+
 # Votes that count now: for this digest, not withdrawn, by distinct members whose role may decide, none of
-# them the requester, the run's starter or the last editor. One statement, so one snapshot.
-QUORUM = """
+# them the requester, a starter or the last editor. One statement, so one snapshot.
+QUORUM = f"""
+{STARTERS}
 SELECT v.voter_id FROM approvals_vote v
 JOIN approvals_approval a ON a.tenant_id = v.tenant_id AND a.id = v.approval_id
 JOIN runs_action x ON x.tenant_id = a.tenant_id AND x.id = a.action_id
-JOIN runs_run r ON r.tenant_id = a.tenant_id AND r.id = a.run_id
 JOIN tenants_membership m ON m.tenant_id = v.tenant_id AND m.user_id = v.voter_id AND m.revoked_at IS NULL
 WHERE v.tenant_id = %s AND v.approval_id = %s AND v.answer = 'approve' AND v.withdrawn_at IS NULL
     AND v.digest = %s AND a.deciders ? m.role
     AND v.voter_id IS DISTINCT FROM x.requested_by_id
-    AND v.voter_id IS DISTINCT FROM r.started_by_id
+    AND NOT EXISTS (SELECT 1 FROM line WHERE line.started_by_id = v.voter_id)
     AND v.voter_id IS DISTINCT FROM (
         SELECT e.editor_id FROM approvals_revision e
         WHERE e.tenant_id = a.tenant_id AND e.approval_id = a.id ORDER BY e.number DESC LIMIT 1)
@@ -131,5 +143,13 @@ class PolicyGate:
 def votes_that_count(approval: Approval, digest: str) -> list[str]:
     """Ids of the distinct persons whose approval of `digest` counts at this moment."""
     with connection.cursor() as cursor:
-        cursor.execute(QUORUM, [approval.tenant_id, approval.pk, digest])
+        cursor.execute(QUORUM, [approval.tenant_id, approval.run_id, approval.tenant_id, approval.pk, digest])
         return [str(voter) for (voter,) in cursor.fetchall()]
+
+
+def asked_for_it(action: Action) -> set[uuid.UUID]:
+    """Ids of those who asked for the action, or for what it repeats: none of them may decide it."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{STARTERS} SELECT started_by_id FROM line", [action.tenant_id, action.run_id])
+        people = {person for (person,) in cursor.fetchall()} | {action.requested_by_id}
+    return {person for person in people if person is not None}

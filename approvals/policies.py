@@ -107,7 +107,10 @@ def stricter(now: Verdict, then: dict[str, Any]) -> bool:
     """Whether `now` asks for more than the verdict (as stored) under which the action was decided."""
     if STRICTNESS[now.result] != STRICTNESS.get(then.get("result", ALLOW), 0):
         return STRICTNESS[now.result] > STRICTNESS.get(then.get("result", ALLOW), 0)
-    return now.result == HOLD and now.quorum > int(then.get("quorum", 1))
+    if now.result != HOLD:
+        return False
+    fewer_may_decide = not set(then.get("deciders", now.deciders)) <= set(now.deciders)
+    return fewer_may_decide or now.quorum > int(then.get("quorum", 1))
 
 
 def publish(*, actor: Actor, rules: Any, note: str) -> Policy:

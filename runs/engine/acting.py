@@ -106,6 +106,8 @@ def _stale(run: Run, action: Action, then: dict[str, Any], now: dict[str, Any]) 
     with scoping.tenant(run.tenant_id, durable=True):
         locked = actions.lock(action.pk)
         gates.gate().lock(locked)
+        if locked.status != A.READY:
+            return locked
         gates.gate().close(locked, "stale")
         actions.deny(locked, code="stale", reason=f"The target changed since it was asked: {changed}.")
     return locked
@@ -122,17 +124,26 @@ def _not_now(run: Run, epoch: int, action: Action, refusal: gates.Refusal) -> Ac
     if refusal.code == "killed":
         _block(run, epoch, refusal.why, path=action.path)
         raise errors.Suspend
+    return _ask_again(run, epoch, action, refusal)
+
+
+def _ask_again(run: Run, epoch: int, action: Action, refusal: gates.Refusal) -> Action:
+    """Close the request, or give it back to people, unless what was missing is there again by now."""
     with scoping.tenant(run.tenant_id, durable=True):
+        scoping.share_permission()
         locked = actions.lock(action.pk)
         gates.gate().lock(locked)
         if locked.status != A.READY:
             return locked
-        if refusal.final:
-            gates.gate().close(locked, refusal.code)
-            actions.deny(locked, code=refusal.code, reason=refusal.why)
+        now = refusal if refusal.final else gates.gate().permit(locked, locked.digest)
+        if isinstance(now, gates.Permit):
+            journal.park(run, epoch=epoch, status=actions.going_status(run), waiting_for="", ready_in_s=0)
+        elif now.final:
+            gates.gate().close(locked, now.code)
+            actions.deny(locked, code=now.code, reason=now.why)
         else:
-            verdict = gates.gate().reopen(locked, refusal)
-            actions.rehold(locked, why=refusal.why, verdict=verdict)
+            verdict = gates.gate().reopen(locked, now)
+            actions.rehold(locked, why=now.why, verdict=verdict)
     return locked
 
 
