@@ -9,11 +9,15 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from tenants import errors
 
 _KEY = "holdpoint_tenant"  # attribute of the thread's own connection: the tenant of its present transaction
+
+LEAST_SILENCE_S = 5.0
+_BEGIN = "SELECT set_config('app.tenant', %s, true), set_config('idle_in_transaction_session_timeout', %s, true)"
 
 
 class Lock(enum.IntEnum):
@@ -36,13 +40,21 @@ def tenant(tenant_id: uuid.UUID, *, durable: bool = False) -> Iterator[None]:
     with transaction.atomic(durable=durable):
         if outer is None:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('app.tenant', %s, true)", [str(tenant_id)])
+                cursor.execute(_BEGIN, [str(tenant_id), _most_silent_ms()])
             setattr(connection, _KEY, tenant_id)
         try:
             yield
         finally:
             if outer is None:
                 setattr(connection, _KEY, None)
+
+
+def _most_silent_ms() -> str:
+    """How long a transaction may say nothing before PostgreSQL ends it: two leases.
+
+    A process that was stopped inside its claim keeps locks on which recovery and stops wait; it is lost by then.
+    """
+    return str(int(max(2 * settings.HOLDPOINT_LEASE_SECONDS, LEAST_SILENCE_S) * 1000))
 
 
 def current() -> uuid.UUID:
