@@ -1,6 +1,7 @@
 """One stage and one desk for a module of crash tests, and two workers that are replaced when they die."""
 
 import itertools
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -37,6 +38,9 @@ def begin(stage: Stage, people: desk.Desk, numbers: Iterator[str]) -> Iterator[C
     stage.keep_workers(2)
     yield lambda: people.start(next(numbers))
     stage.disarm()
+    for worker in stage.workers:
+        if worker.alive():
+            worker.process.send_signal(signal.SIGCONT)
 
 
 @pytest.fixture

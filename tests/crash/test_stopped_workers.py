@@ -59,3 +59,12 @@ def test_a_worker_that_wakes_inside_its_step_writes_nothing(stage, people, begin
     wait_for(lambda: stage.logged("stopped working on a run", str(run.pk)), "word of the worker that woke")
     assert people.story(run).count("step.done") == 2
     assert people.stands(run, RunStatus.WAITING)
+
+
+def test_a_worker_that_stops_inside_its_claim_loses_its_locks(stage, people, held):
+    pid, key = stopped(stage, people, held, "claim.before_commit")  # in a transaction on which recovery waits
+    wait_for(lambda: people.stands(held, RunStatus.DONE), "run that another worker finished")
+    os.kill(pid, signal.SIGCONT)
+    wait_for(lambda: stage.logged("the database failed under a run", str(held.pk)), "word of the worker that woke")
+    assert stage.posts(key) == (1, 1)
+    assert people.story(held).count("action.claimed") == 2  # the refund once, and the mail
