@@ -122,7 +122,9 @@ USE_TZ = True
 USE_I18N = False
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = env.text("HOLDPOINT_STATIC_ROOT", str(BASE_DIR / ".data" / "static"))
+STATIC_ROOT = (
+    env.text("HOLDPOINT_STATIC_ROOT", "") or None
+)  # for collectstatic; otherwise files are served where they lie
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from ninja import NinjaAPI, Schema
 from ninja.errors import ValidationError as BadBody
+from ninja.responses import Status
 from ninja.security import HttpBearer
 
 from runs import errors, operations
@@ -45,7 +46,7 @@ class RunOut(Schema):
 
 
 @api.post("tickets", response={201: Started, 200: Started}, summary="Start a refund ticket")
-def start_ticket(request: HttpRequest, ticket: Ticket) -> tuple[int, dict[str, Any]]:
+def start_ticket(request: HttpRequest, ticket: Ticket) -> Status:
     """Needs an `Idempotency-Key`: the same key and body answer 200 with the same run; another body 422."""
     actor: Actor = request.auth  # type: ignore[attr-defined]
     key = request.headers.get("Idempotency-Key", "").strip()
@@ -55,7 +56,7 @@ def start_ticket(request: HttpRequest, ticket: Ticket) -> tuple[int, dict[str, A
     run = operations.start(
         actor=actor, workflow="refund_desk", given=ticket.model_dump(mode="json"), start_key=f"api:{key}"
     )
-    return (200 if began else 201), {"run": run.pk, "status": run.status, "url": _url(actor, run)}
+    return Status(200 if began else 201, {"run": run.pk, "status": run.status, "url": _url(actor, run)})
 
 
 @api.get("runs/{run_id}", response=RunOut, summary="Where a run stands")

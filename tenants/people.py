@@ -96,9 +96,14 @@ def revoke(*, actor: Actor, user: User, reason: str) -> None:
 def issue_key(*, actor: Actor, user: User, label: str, scopes: list[str]) -> str:
     """A new API key for a program that acts for `user`. It is returned once; only its hash is stored."""
     actor.require(MANAGE)
+    return issue_key_for(member=Actor(user=user, tenant=actor.tenant, role=actor.role), label=label, scopes=scopes)
+
+
+def issue_key_for(*, member: Actor, label: str, scopes: list[str]) -> str:
+    """The same from the command line, where whoever may run commands may do this."""
     key = "hp_" + secrets.token_urlsafe(32)
-    with scoping.tenant(actor.tenant.pk):
-        ApiKey(
-            tenant=actor.tenant, user=user, label=label, scopes=scopes, hash=hashlib.sha256(key.encode()).hexdigest()
-        ).save(force_insert=True)
+    row = ApiKey(tenant=member.tenant, user=member.user, label=label, scopes=scopes)
+    row.hash = hashlib.sha256(key.encode()).hexdigest()
+    with scoping.tenant(member.tenant.pk):
+        row.save(force_insert=True)
     return key
