@@ -129,7 +129,7 @@ class Detail:
     parent: Run | None
     following: list[Run]
     may: dict[str, bool]
-    undoable: list[Action]
+    undoes: list[str]  # what a compensation takes back, last first
     held: Action | None
     unknown: Action | None
     tokens: int
@@ -171,7 +171,7 @@ def run_detail(actor: Actor, run_id: uuid.UUID, *, path: str = "", show: str = "
         parent=parent,
         following=following,
         may=may,
-        undoable=undoable,
+        undoes=[story.thing(action) for action in undoable],
         held=next((a for a in actions if a.status == ActionStatus.HELD), None),
         unknown=next((a for a in actions if a.status == ActionStatus.UNKNOWN), None),
         tokens=sum(_tokens(event) for event in events),

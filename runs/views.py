@@ -38,7 +38,13 @@ def detail(request: Any, run_id: uuid.UUID) -> HttpResponse:
     show = show if show in ("failed", "unknown", "waiting") else ""
     found = queries.run_detail(request.actor, run_id, path=request.GET.get("step", ""), show=show, raw=tab == "raw")
     tab = tab if tab in [word for word, _, _ in found.tabs] else ""
-    here = _address(request, step=found.step.path if request.GET.get("step") and found.step else "", tab=tab, show=show)
+    here = _address(
+        request,
+        step=found.step.path if request.GET.get("step") and found.step else "",
+        tab=tab,
+        show=show,
+        after=str(found.run.head),
+    )
     context = {
         "detail": found,
         "run": found.run,
