@@ -91,14 +91,16 @@ def _item(run_id: uuid.UUID, entry: Entry, epoch: int | None) -> dict[str, Any]:
 
 
 def park(run: Run, *, epoch: int, status: str, waiting_for: str, ready_in_s: float | None) -> None:
-    """Give the lease back without an event: the state the journal tells has not changed."""
+    """Give the lease back without an event: the state the journal tells has not changed.
+
+    Whoever woke the run while it was leased set `ready_at`: of that and `ready_in_s` the earlier one counts.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE runs_run SET status = %s, waiting_for = %s, lease_worker_id = NULL,"
-            " ready_at = CASE WHEN %s::float IS NULL THEN ready_at"
-            " ELSE clock_timestamp() + make_interval(secs => %s::float) END"
+            " ready_at = least(ready_at, clock_timestamp() + make_interval(secs => %s::float))"
             " WHERE tenant_id = %s AND id = %s AND lease_epoch = %s AND lease_worker_id IS NOT NULL",
-            [status, waiting_for, ready_in_s, ready_in_s, run.tenant_id, run.pk, epoch],
+            [status, waiting_for, ready_in_s, run.tenant_id, run.pk, epoch],
         )
 
 

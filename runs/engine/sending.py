@@ -28,9 +28,12 @@ def execute(run: Run, claimed: Claimed, *, check_lease: Callable[[], None]) -> A
     `check_lease` raises `LeaseLost`; it is asked right before every send. Within the claim the same key
     goes out again only after 429, after "could not be reached", or after 5xx to a tool that honours keys.
     """
-    tool = registry.get(claimed.action.tool)
-    value = registry.parsed(tool, claimed.payload)
     attempt = claimed.attempt
+    try:
+        tool = registry.get(claimed.action.tool)
+        value = registry.parsed(tool, claimed.payload)
+    except errors.HoldpointError as error:  # the code has changed since it was asked for; nothing was sent
+        return failed(run.tenant_id, claimed.action.pk, attempt, error)
     while True:
         check_lease()
         boundaries.reached("send.before", claimed.action.pk)
@@ -90,6 +93,9 @@ def _refused(run: Run, claimed: Claimed, attempt: Attempt, tool: registry.Tool, 
 def done(tenant: Any, action_id: Any, attempt: Attempt, receipt: dict[str, Any]) -> Action:
     """Store the receipt. A late one of the same attempt settles an unknown outcome, whoever holds the run now."""
     with scoping.tenant(tenant, durable=True):
+        action = actions.lock(action_id)
+        if action.status == ActionStatus.NOT_DONE and action.claim_epoch == attempt.epoch:
+            return _contradicted(action, attempt, receipt)
         action = _own(action_id, attempt.epoch)
         late = action.status == ActionStatus.UNKNOWN
         action.receipt, action.finished_at, action.error = receipt, journal.clock(), None
@@ -103,8 +109,22 @@ def done(tenant: Any, action_id: Any, attempt: Attempt, receipt: dict[str, Any])
     return action
 
 
-def failed(tenant: Any, action_id: Any, attempt: Attempt, error: errors.ToolError) -> Action:
-    """The outside world said no: certainly nothing was done."""
+def _contradicted(action: Action, attempt: Attempt, receipt: dict[str, Any]) -> Action:
+    """A receipt for what a person settled as not done. That is final; the effect exists, and the run says so."""
+    why = "A receipt came late: it was done, although it was settled as not done. Look before you send it again."
+    log.error("a receipt contradicts a settlement", extra={"action": action.pk, "run": action.run_id})
+    run = Run.objects.select_for_update().get(tenant_id=action.tenant_id, pk=action.run_id)
+    stands = run.status == RunStatus.PAUSED and run.failed_path == action.path
+    told = {"code": "contradicted", "message": why, "path": action.path}
+    body = {"action": str(action.pk), "receipt": receipt, "attempt": attempt.number, "note": why}
+    _finish(attempt, "done", "after it was settled as not done")
+    changes = {"error": told} if stands else {}
+    journal.append(run.pk, Entry(kind="action.contradicted", path=action.path, body=body, run=changes))
+    return action
+
+
+def failed(tenant: Any, action_id: Any, attempt: Attempt, error: errors.HoldpointError) -> Action:
+    """The outside world said no, or nothing was sent: certainly nothing was done."""
     with scoping.tenant(tenant, durable=True):
         action = _own(action_id, attempt.epoch)
         action.error, action.finished_at = {"code": error.code, "message": error.message}, timezone.now()

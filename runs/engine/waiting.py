@@ -57,7 +57,7 @@ def resolve(row: Wait, *, how: str, value: Any) -> bool:
     )
     if not changed:
         return False
-    run = Run.objects.get(tenant_id=row.tenant_id, pk=row.run_id)
+    run = Run.objects.select_for_update().get(tenant_id=row.tenant_id, pk=row.run_id)
     if run.status not in RUN_OPEN:
         return False
     parked = run.status == RunStatus.WAITING
@@ -80,13 +80,11 @@ def deliver(*, tenant: uuid.UUID, subject: str, name: str, key: str, value: Any)
         return known
     signal = Signal(tenant_id=tenant, subject=subject, name=name, key=key, value=value)
     signal.save(force_insert=True)
-    row = (
-        Wait.objects.filter(tenant_id=tenant, kind=WaitKind.EVENT, key=name, resolved_at=None, run__subject=subject)
-        .order_by("id")
-        .first()
-    )
-    if row is not None and resolve(row, how="event", value=value):
-        Signal.objects.filter(tenant_id=tenant, pk=signal.pk).update(taken_by=row)
+    waiting = Wait.objects.filter(tenant_id=tenant, kind=WaitKind.EVENT, key=name, resolved_at=None)
+    for row in waiting.filter(run__subject=subject, run__status__in=RUN_OPEN).order_by("id"):
+        if resolve(row, how="event", value=value):
+            Signal.objects.filter(tenant_id=tenant, pk=signal.pk).update(taken_by=row)
+            break
     return signal
 
 

@@ -89,6 +89,9 @@ class Incarnation:
             log.exception("the database failed under a run", extra={"tenant": lease.tenant, "run": lease.run})
             connection.close()
             self._abandon(lease)
+        except Exception:
+            log.exception("the engine failed under a run", extra={"tenant": lease.tenant, "run": lease.run})
+            self._abandon(lease)
 
     def _abandon(self, lease: Lease) -> None:
         """We live, but not for this run: give it up at the next beat, with whatever it had claimed as unknown."""
@@ -98,8 +101,14 @@ class Incarnation:
     def _retake(self) -> None:
         with self._lock:
             given_up, self._abandoned = self._abandoned, []
-        for lease in given_up:
-            recovery.take_over(lease.tenant, lease.run, lease.epoch)
+        while given_up:
+            try:
+                recovery.take_over(given_up[-1].tenant, given_up[-1].run, given_up[-1].epoch)
+            except BaseException:  # while we live nobody else takes them over: keep them for the next beat
+                with self._lock:
+                    self._abandoned += given_up
+                raise
+            given_up.pop()
 
 
 def _execute(worker: Incarnation, lease: Lease) -> None:

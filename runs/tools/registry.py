@@ -67,5 +67,10 @@ def checked(tool: Tool, arguments: Any) -> tuple[BaseModel, bytes]:
 
 
 def parsed(tool: Tool, payload: bytes | memoryview) -> Any:
-    """The input that canonical bytes stand for."""
-    return tool.input.model_validate(canonical.parse(bytes(payload)))
+    """The input that canonical bytes stand for. Raises `Invalid` when the tool's contract has changed since."""
+    try:
+        return tool.input.model_validate(canonical.parse(bytes(payload)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise errors.Invalid(f"{tool.name}: {where}: {first['msg']}.", field=where) from None
