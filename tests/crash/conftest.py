@@ -34,13 +34,14 @@ def numbers() -> Iterator[str]:
 
 @pytest.fixture
 def begin(stage: Stage, people: desk.Desk, numbers: Iterator[str]) -> Iterator[Callable[[], Run]]:
-    """Start a run on the next order, with two workers there."""
+    """Start a run on the next order, with two workers there. Afterwards every journal tells what its rows tell."""
     stage.keep_workers(2)
     yield lambda: people.start(next(numbers))
     stage.disarm()
     for worker in stage.workers:
         if worker.alive():
             worker.process.send_signal(signal.SIGCONT)
+    assert [told for told in people.facts(stage).runs if told.row != told.journal] == []
 
 
 @pytest.fixture

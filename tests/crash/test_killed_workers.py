@@ -71,9 +71,3 @@ def test_a_kill_after_the_receipt_repeats_nothing(stage, people, held):
     assert stage.posts(key) == (1, 1)
     assert "action.unknown" not in people.story(held)
     assert people.story(held).count("run.lease_lost") == 1
-
-
-def test_journals_and_rows_tell_the_same_after_all_of_it(stage, people, held):
-    told = people.facts(stage).runs
-    assert len(told) > 1
-    assert [run for run in told if run.row != run.journal] == []
