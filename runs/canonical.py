@@ -7,12 +7,14 @@ ways is refused here, with the place and what to do.
 import hashlib
 import json
 import math
+import re
 import uuid
 from typing import Any
 
 MOST_BYTES = 256 * 1024
 MOST_DEPTH = 32
 MOST_INTEGER = 2**53
+MOST_KEY_IN_PATH = 60
 
 
 class Refused(ValueError):
@@ -28,25 +30,23 @@ def encode(value: Any) -> bytes:
     parts: list[str] = []
     _write(value, "$", 1, parts)
     raw = "".join(parts).encode()
-    if len(raw) > MOST_BYTES:
-        raise Refused("too_large", "$", f"{len(raw)} bytes; at most {MOST_BYTES}. Send a reference instead.")
+    _fits(raw)
     return raw
 
 
 def parse(raw: bytes | str) -> Any:
     """A JSON text as a value, refusing what `encode` refuses and duplicate keys. Raises `Refused`."""
-    if len(raw) > MOST_BYTES:
-        raise Refused("too_large", "$", f"{len(raw)} bytes; at most {MOST_BYTES}. Send a reference instead.")
+    _fits(raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw)
     try:
         text = raw.decode() if isinstance(raw, bytes) else raw
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_constant)
+        value = json.loads(text, object_pairs_hook=_object_of, parse_int=_integer_of)
     except UnicodeDecodeError:
         raise Refused("not_utf8", "$", "The text is not UTF-8. Encode it as UTF-8.") from None
     except RecursionError:
         raise Refused("too_deep", "$", f"Nested deeper than {MOST_DEPTH}. Flatten it.") from None
     except json.JSONDecodeError as error:
         raise Refused("not_json", "$", f"Not JSON at character {error.pos}: {error.msg}.") from None
-    _write(value, "$", 1, [])
+    encode(value)  # where a refused part stands is known only from the root down
     return value
 
 
@@ -76,6 +76,11 @@ def fingerprint(digest: str) -> str:
     return " ".join(digest[i : i + 4] for i in range(0, min(16, len(digest)), 4))
 
 
+def _fits(raw: bytes) -> None:
+    if len(raw) > MOST_BYTES:
+        raise Refused("too_large", "$", f"{len(raw)} bytes; at most {MOST_BYTES}. Send a reference instead.")
+
+
 def _write(value: Any, path: str, depth: int, out: list[str]) -> None:
     if depth > MOST_DEPTH:
         raise Refused("too_deep", path, f"Nested deeper than {MOST_DEPTH}. Flatten it.")
@@ -87,6 +92,9 @@ def _write(value: Any, path: str, depth: int, out: list[str]) -> None:
         out.append(_integer(value, path))
     elif isinstance(value, float):
         out.append(_number(value, path))
+    elif isinstance(value, _Twice):
+        why = f"The key {_shown(value.key)} stands twice in one object. Send it once."
+        raise Refused("duplicate_key", _below(path, value.key), why)
     elif isinstance(value, dict):
         _object(value, path, depth, out)
     elif isinstance(value, list | tuple):
@@ -98,13 +106,13 @@ def _write(value: Any, path: str, depth: int, out: list[str]) -> None:
 def _object(value: dict, path: str, depth: int, out: list[str]) -> None:
     for key in value:
         if not isinstance(key, str):
-            raise Refused("key_not_text", path, f"The key {key!r} is not text. Write keys as strings.")
-        _text(key, f"{path}.{key}"[:200])
+            raise Refused("key_not_text", path, f"The key {key!r:.60} is not text. Write keys as strings.")
+        _text(key, _below(path, key))
     out.append("{")
     for place, key in enumerate(sorted(value, key=lambda k: k.encode("utf-16-be"))):
         out.append("," if place else "")
         out.append(_text(key, path) + ":")
-        _write(value[key], f"{path}.{key}", depth + 1, out)
+        _write(value[key], _below(path, key), depth + 1, out)
     out.append("}")
 
 
@@ -114,6 +122,15 @@ def _array(value: Any, path: str, depth: int, out: list[str]) -> None:
         out.append("," if place else "")
         _write(item, f"{path}[{place}]", depth + 1, out)
     out.append("]")
+
+
+def _below(path: str, key: str) -> str:
+    """Plain keys as `.note`, others as `["a b"]`: ASCII and short whatever the key holds, since it goes into answers."""
+    return f"{path}.{key}" if re.fullmatch(r"[A-Za-z_]\w{0,59}", key, re.ASCII) else f"{path}[{_shown(key)}]"
+
+
+def _shown(key: str) -> str:
+    return json.dumps(key if len(key) <= MOST_KEY_IN_PATH else key[: MOST_KEY_IN_PATH - 3] + "...")
 
 
 def _text(value: str, path: str) -> str:
@@ -127,7 +144,7 @@ def _text(value: str, path: str) -> str:
 def _integer(value: int, path: str) -> str:
     if abs(value) > MOST_INTEGER:
         raise Refused("integer_too_large", path, "The integer is past 2^53. Send it as a string.")
-    return str(value)
+    return int.__repr__(value)
 
 
 def _number(value: float, path: str) -> str:
@@ -139,7 +156,7 @@ def _number(value: float, path: str) -> str:
     if value.is_integer() and abs(value) > MOST_INTEGER and abs(value) < 1e21:
         raise Refused("integer_too_large", path, "The integer is past 2^53. Send it as a string.")
     sign, value = ("-", -value) if value < 0 else ("", value)
-    mantissa, _, exponent = repr(value).partition("e")
+    mantissa, _, exponent = float.__repr__(value).partition("e")
     whole, _, fraction = mantissa.partition(".")
     fraction = "" if fraction == "0" else fraction
     digits = (whole + fraction).lstrip("0")
@@ -162,14 +179,22 @@ def _place(digits: str, point: int) -> str:
     return f"{mantissa}e{'+' if exponent > 0 else '-'}{abs(exponent)}"
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+class _Twice:
+    """Stands in a parsed value for an object that names a key twice."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Twice:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise Refused("duplicate_key", f"$..{key}", f"The key {key!r} stands twice in one object. Send it once.")
+            return _Twice(key)
         found[key] = value
     return found
 
 
-def _constant(name: str) -> Any:
-    raise Refused("not_finite", "$", f"{name} is not JSON. Send null or a string.")
+def _integer_of(digits: str) -> int:
+    """Past 2^53 any number will do: it is refused with its place. Python will not read very long ones."""
+    return int(digits) if len(digits) <= 20 else 2 * MOST_INTEGER
