@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from approvals import errors, plainly, render, states
@@ -18,6 +18,7 @@ from tenants import scoping
 from tenants.permissions import DECIDE, Actor
 
 PAGE = 50
+MOST_OTHERS = 20
 MARKS = {
     ApprovalStatus.PENDING: "waiting",
     ApprovalStatus.APPROVED: "waiting",
@@ -33,6 +34,7 @@ MARKS = {
 class Inbox:
     items: list[Approval]
     more: bool
+    others: list[Approval]  # pending, and for somebody else to decide
     newest: str  # id of the newest request that was listed or known
 
 
@@ -87,17 +89,31 @@ class CardPage:
 
 
 def waiting_for(actor: Actor) -> QuerySet[Approval]:
-    """Pending requests that this person's role may decide: one query for badge and list."""
-    found = Approval.objects.filter(tenant=actor.tenant, status=ApprovalStatus.PENDING, expires_at__gt=timezone.now())
-    return found.filter(deciders__contains=[actor.role]) if actor.may(DECIDE) else found.none()
+    """Pending requests that this person may decide and has not: one query for badge and list."""
+    found = pending(actor)
+    if not actor.may(DECIDE):
+        return found.none()
+    voted = Vote.objects.filter(approval=OuterRef("pk"), voter=actor.user, withdrawn_at=None)
+    found = found.filter(~Exists(voted), deciders__contains=[actor.role])
+    return found.exclude(run__started_by=actor.user).exclude(action__requested_by=actor.user)
+
+
+def pending(actor: Actor) -> QuerySet[Approval]:
+    return Approval.objects.filter(tenant=actor.tenant, status=ApprovalStatus.PENDING, expires_at__gt=timezone.now())
 
 
 def inbox(actor: Actor) -> Inbox:
-    """The queue, due first. Two queries at any size."""
+    """The queue, due first, and what waits for others. Three queries at any size."""
     with scoping.tenant(actor.tenant.pk):
-        items = list(waiting_for(actor).select_related("run__workflow").order_by("expires_at", "id")[: PAGE + 1])
+        items = list(_for_queue(waiting_for(actor))[: PAGE + 1])
+        others = pending(actor).exclude(pk__in=waiting_for(actor).values("pk"))
         newest = Approval.objects.filter(tenant=actor.tenant).order_by("-id").values_list("id", flat=True).first()
-    return Inbox(items=items[:PAGE], more=len(items) > PAGE, newest=str(newest or ""))
+        others_items = list(_for_queue(others)[:MOST_OTHERS])
+    return Inbox(items=items[:PAGE], more=len(items) > PAGE, others=others_items, newest=str(newest or ""))
+
+
+def _for_queue(found: QuerySet[Approval]) -> QuerySet[Approval]:
+    return found.select_related("run__workflow").order_by("expires_at", "id")
 
 
 def count_waiting(actor: Actor) -> int:

@@ -104,3 +104,12 @@ class SettleForm(ReasonForm):
             "min_length": "Say where you saw it: a receipt number, an account, who told you.",
         },
     )
+
+
+class StopForm(ReasonForm):
+    """What to stop, as "scope:target", and why."""
+
+    reach = forms.RegexField(
+        r"^(tenant:|workflow:[a-z0-9_-]{1,60}|tool:[a-z0-9_]{1,60})$",
+        error_messages={"required": "Choose what to stop.", "invalid": "Choose one of the list."},
+    )

@@ -9,7 +9,7 @@ from runs.models import Action, Event, Run, Step
 from runs.redaction import shown
 from runs.states import ActionStatus, RunStatus, StepStatus
 from runs.tools import registry
-from runs.wording import money, words_of
+from runs.wording import counted, money, words_of
 
 R, A = RunStatus, ActionStatus
 
@@ -178,7 +178,7 @@ def _worked(run: Run, steps: Sequence[Step], acted: set[str]) -> list[Said]:
     said = []
     if kept and run.direction != "undo":
         said.append(
-            Said(text=f" {_counted(kept, 'step was', 'steps were')} finished by the run before and not run again.")
+            Said(text=f" {counted(kept, 'step was', 'steps were')} finished by the run before and not run again.")
         )
     if mine:
         did = [STEPS.get(name, f"finished {name}") + _times(mine.count(name)) for name in dict.fromkeys(mine)]
@@ -318,9 +318,7 @@ def _sorts(run: Run, steps: Sequence[Step], actions: Sequence[Action], goes_on: 
     finished = sum(step.status == StepStatus.DONE for step in steps)
     if finished:
         found.append(
-            Sort(
-                state="done", title="Not run again", text=f"{_counted(finished, 'finished step')}, whatever is retried"
-            )
+            Sort(state="done", title="Not run again", text=f"{counted(finished, 'finished step')}, whatever is retried")
         )
     return tuple(found[:3])
 
@@ -366,10 +364,6 @@ def _ask_or_settle(action: Action) -> Next:
 
 def _arguments(action: Action) -> dict[str, Any]:
     return shown(canonical.parse(bytes(action.payload)))
-
-
-def _counted(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -15,5 +15,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/cancellations/", views.cancellations, name="cancellations"),
     path("actions/<uuid:action_id>/settlements/", views.settlements, name="settlements"),
     path("actions/<uuid:action_id>/probes/", views.probes, name="probes"),
+    path("stops/", views.stops, name="stops"),
+    path("stops/<uuid:stop_id>/lifts/", views.lifts, name="lifts"),
     path("unknown/", views.unknown, name="unknown"),
 ]

@@ -10,10 +10,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from runs import errors, operations, queries
-from runs.forms import ReasonForm, SettleForm, TicketForm
+from runs import errors, operations, queries, stopping
+from runs.forms import ReasonForm, SettleForm, StopForm, TicketForm
 from runs.models import Action
-from tenants import scoping
+from tenants import flags, scoping
 from tenants.entry import member
 from tenants.permissions import START
 
@@ -173,6 +173,30 @@ def probes(request: Any, action_id: uuid.UUID) -> HttpResponse:
         else " That is evidence, not permission: it may still be under way."
     )
     return _back(request, run_id, answer.detail + words, path=path)
+
+
+@require_http_methods(["GET", "POST"])
+@member
+def stops(request: Any) -> HttpResponse:
+    """What is stopped, what a stop would reach, and what had left before it."""
+    form = StopForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        scope, _, target = form.cleaned_data["reach"].partition(":")
+        flags.stop(actor=request.actor, scope=scope, target=target, reason=form.cleaned_data["reason"])
+        messages.success(
+            request, "Stopped. Nothing of it is executed from now on; what had left before is listed below."
+        )
+        return redirect("runs:stops", tenant=request.actor.tenant.slug)
+    context = {"page": stopping.stop_page(request.actor), "form": form, "here": "stops"}
+    return render(request, "runs/stops.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@member
+def lifts(request: Any, stop_id: uuid.UUID) -> HttpResponse:
+    flags.lift(actor=request.actor, stop=stopping.stop_of(request.actor, stop_id))
+    messages.success(request, "Lifted. What waited goes on by itself, each action after its own check.")
+    return redirect("runs:stops", tenant=request.actor.tenant.slug)
 
 
 def _run_of(request: Any, action_id: uuid.UUID) -> tuple[uuid.UUID, str]:

@@ -62,3 +62,8 @@ def words_of(tool: str) -> Words:
         provider="the service",
         twice=lambda _: "a second one could do it twice",
     )
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """1 step, 2 steps."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -261,3 +261,20 @@ def test_the_queue_needs_as_many_queries_for_five_requests_as_for_one(cast):
     for _ in range(4):
         held(cast)
     assert count() == one
+
+
+def test_what_one_asked_for_oneself_waits_for_others(cast):
+    policies.publish(actor=cast.alice, rules=HOLD, note="test")
+    run = carry_out(started(cast, {"do": "act"}, by=cast.bob))
+    html = browser(cast.bob).get(at(cast.bob, "review/")).content.decode()
+    assert "Nobody waits for you" in html
+    assert "Waiting for others" in html
+    assert str(request_of(run).pk) in html
+    assert "Waiting for you" in words(browser(cast.carol).get(at(cast.carol, "review/")))
+
+
+def test_a_request_leaves_ones_queue_with_ones_vote(cast):
+    _, request = held(cast, quorum=2)
+    answer(cast.bob, request, "approve")
+    assert "Nobody waits for you" in words(browser(cast.bob).get(at(cast.bob, "review/")))
+    assert "Waiting for you" in words(browser(cast.carol).get(at(cast.carol, "review/")))
