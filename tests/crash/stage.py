@@ -65,10 +65,10 @@ class Stage:
             self.add_worker()
         return max(missing, 0)
 
-    def arm(self, point: str, sign: int = signal.SIGKILL) -> None:
-        """Let the next worker that reaches `point` send itself `sign`."""
+    def arm(self, point: str, sign: int = signal.SIGKILL, *, passes: int = 1) -> None:
+        """Let the worker that is the `passes`-th to reach `point` from now on send itself `sign`."""
         partial = self.data / point
-        partial.write_text(str(int(sign)))
+        partial.write_text(f"{int(sign)} {passes}")
         partial.rename(self.data / "armed" / point)
 
     def disarm(self) -> None:
@@ -105,7 +105,7 @@ class Stage:
 @contextmanager
 def staged(data: Path, *, lease_s: float, worker_argv: list[str] | None = None, **env: str) -> Iterator[Stage]:
     """Start everything but the workers. Call it from the main thread: children end with the thread that made them."""
-    for name in ("armed", "met", "world", "logs"):
+    for name in ("armed", "taken", "met", "world", "logs"):
         (data / name).mkdir(parents=True)
     whole = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("HOLDPOINT_", "DATABASE_"))},

@@ -8,10 +8,10 @@ from tests.crash.stage import wait_for
 pytestmark = pytest.mark.crash
 
 
-def approved_and_killed(stage, people, run, point):
-    """Approve the refund, have the worker killed at `point`, and return its effect key."""
+def approved_and_killed(stage, people, run, point, *, passes=1):
+    """Approve the refund, have the worker killed at `point` (the mail passes it second); returns the refund's effect key."""
     known = len(stage.met(point))
-    stage.arm(point)
+    stage.arm(point, passes=passes)
     assert people.approve_run(run)
     wait_for(lambda: len(stage.met(point)) > known, f"kill at {point}")
     return str(people.action(run).pk)
@@ -63,6 +63,17 @@ def test_a_kill_between_sending_and_receipt_is_unknown_until_a_probe_finds_the_e
     assert people.action(held).receipt["order"] == held.subject
     assert stage.posts(key) == (1, 1)
     assert stage.letters(str(people.action(held, "send_email").pk)) == 1
+
+
+@pytest.mark.parametrize(("point", "letters"), [("claim.committed", 0), ("send.answered", 1)])
+def test_a_mail_whose_worker_was_killed_is_unknown_and_never_sent_twice(point, letters, stage, people, held):
+    approved_and_killed(stage, people, held, point, passes=2)
+    stands(people, held, RunStatus.NEEDS_ATTENTION)
+    mail = people.action(held, "send_email")
+    assert (mail.status, stage.letters(str(mail.pk))) == (ActionStatus.UNKNOWN, letters)
+    assert people.settle(mail) == bool(letters)
+    stands(people, held, RunStatus.DONE if letters else RunStatus.PAUSED)
+    assert stage.letters(str(mail.pk)) == letters
 
 
 def test_a_kill_after_the_receipt_repeats_nothing(stage, people, held):
