@@ -88,6 +88,11 @@ def money(minor: int, currency: str) -> str:
     return f"{SYMBOLS[currency]}{amount}" if currency in SYMBOLS else f"{amount} {currency}"
 
 
+def _what_is_left(minor: int, currency: str) -> str:
+    """Said, not clamped: a refund of more than is left would be refused outside."""
+    return money(minor, currency) if minor >= 0 else f"{money(-minor, currency)} too little; it would be refused"
+
+
 def _refund(value: Any, snapshot: dict[str, Any]) -> Card:
     amount = money(value.amount_minor, value.currency)
     changes = [Change(label="Reason given", before="", after=value.reason)]
@@ -102,7 +107,7 @@ def _refund(value: Any, snapshot: dict[str, Any]) -> Card:
             Change(
                 label="Left of the order",
                 before=money(left, value.currency),
-                after=money(max(left - value.amount_minor, 0), value.currency),
+                after=_what_is_left(left - value.amount_minor, value.currency),
             ),
         )
         note = f"of {money(snapshot['paid_minor'], value.currency)} paid"

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from approvals import decisions, policies, render
 from approvals.models import Vote
 from runs.models import Action
+from runs.tools import shop
 from tests.pages import at, browser, words
 from tests.runs.worlds import HOLD, carry_out, inside, request_of, started
 
@@ -278,3 +279,13 @@ def test_a_request_leaves_ones_queue_with_ones_vote(cast):
     answer(cast.bob, request, "approve")
     assert "Nobody waits for you" in words(browser(cast.bob).get(at(cast.bob, "review/")))
     assert "Waiting for you" in words(browser(cast.carol).get(at(cast.carol, "review/")))
+
+
+def test_a_refund_of_more_than_is_left_says_so():
+    given = {"order": "NW-48213", "customer": "Priya", "amount_minor": 14400, "currency": "GBP"}
+    refund = shop.Refund(**given, paid_with="card ending 4417", reason="torn seam")
+    balance = {"paid_minor": 14400, "refunded_minor": 14400, "left_minor": 0}
+    changes = {
+        change.label: change.after for change in render.RENDERERS[("refund_payment", 1)](refund, balance).changes
+    }
+    assert changes["Left of the order"] == "£144.00 too little; it would be refused"
