@@ -39,6 +39,7 @@ class Loop:
         self._free = threading.Semaphore(threads)
         self._woken = threading.Event()
         self._ending = threading.Event()
+        self._drained = threading.Event()  # nothing is in hand any more
 
     def end(self, *_: object) -> None:
         self._ending.set()
@@ -47,14 +48,17 @@ class Loop:
     def run(self) -> None:
         """Work until `end` is called; then finish what is in hand and give the leases back."""
         self._incarnation.beat()
-        for task in (self._beat, self._listen, self._sweep):
-            threading.Thread(target=task, name=task.__name__, daemon=True).start()
+        beater = threading.Thread(target=self._beat, name="_beat", daemon=True)
+        for thread in (beater, *(threading.Thread(target=task, daemon=True) for task in (self._listen, self._sweep))):
+            thread.start()
         log.info("the worker is ready", extra={"worker": self._incarnation.id, "threads": self._threads})
         with ThreadPoolExecutor(self._threads, thread_name_prefix="run") as pool:
             while not self._ending.is_set():
                 if not self._claim(pool):
                     self._woken.wait(POLL_S)
                     self._woken.clear()
+        self._drained.set()
+        beater.join(self._incarnation.lease_s)
         self._incarnation.stop()
 
     def _claim(self, pool: ThreadPoolExecutor) -> bool:
@@ -85,7 +89,8 @@ class Loop:
             self._woken.set()
 
     def _beat(self) -> None:
-        while not self._ending.wait(self._incarnation.lease_s / 4):
+        """Also while what is in hand is finished: a lease that ran out would make it an unknown outcome."""
+        while not self._drained.wait(self._incarnation.lease_s / 4):
             self._guarded(self._incarnation.beat)
 
     def _sweep(self) -> None:
@@ -96,8 +101,8 @@ class Loop:
         try:
             close_old_connections()
             work()
-        except DatabaseError:
-            log.exception("the database does not answer; trying again")
+        except Exception:  # the thread has to live: without it leases end and nothing is swept
+            log.exception("a task of the worker failed; trying again")
             connection.close()
 
     def _listen(self) -> None:

@@ -34,7 +34,7 @@ def look() -> None:
     """Claim one ready run and carry it out; look again while there is more."""
     worker = _incarnation()
     for lease in worker.claim_ready(1):
-        look.apply_async()  # pass the hint on before working, so that others help
+        CeleryDispatch().wake()  # pass the hint on before working, so that others help; the lease is ours already
         worker.execute(lease)
 
 
@@ -42,7 +42,7 @@ def look() -> None:
 def sweep() -> None:
     """What is due, taken over or expired; then a hint, in case one was lost."""
     recovery.sweep()
-    look.apply_async()
+    CeleryDispatch().wake()
 
 
 def _incarnation() -> Incarnation:

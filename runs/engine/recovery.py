@@ -4,7 +4,7 @@ import logging
 import uuid
 from collections.abc import Sequence
 
-from django.db import DatabaseError, connection
+from django.db import connection
 
 from runs import errors, gates, journal
 from runs.engine import actions, sending, waiting
@@ -96,6 +96,6 @@ def _guarded(work, *ids) -> int:  # type: ignore[no-untyped-def]
     """One bad row must not keep the sweep from the others; it is looked at again next time."""
     try:
         return int(bool(work(*ids)))
-    except (errors.HoldpointError, DatabaseError):
+    except (Exception, errors.LeaseLost):
         log.exception("the sweep could not finish one item", extra={"ids": ids})
         return 0

@@ -101,14 +101,13 @@ class Incarnation:
     def _retake(self) -> None:
         with self._lock:
             given_up, self._abandoned = self._abandoned, []
-        while given_up:
+        for lease in given_up:
             try:
-                recovery.take_over(given_up[-1].tenant, given_up[-1].run, given_up[-1].epoch)
-            except BaseException:  # while we live nobody else takes them over: keep them for the next beat
-                with self._lock:
-                    self._abandoned += given_up
-                raise
-            given_up.pop()
+                recovery.take_over(lease.tenant, lease.run, lease.epoch)
+            except Exception:  # while we live nobody else takes it over: try again at the next beat
+                log.exception("a lease could not be given up", extra={"tenant": lease.tenant, "run": lease.run})
+                connection.close()
+                self._abandon(lease)
 
 
 def _execute(worker: Incarnation, lease: Lease) -> None:

@@ -1,12 +1,14 @@
 """Wake-ups, leases and receipts that come at a bad moment are kept."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from kombu.exceptions import OperationalError as BrokerAway
 from pydantic import BaseModel, ConfigDict
 
-from runs import errors, journal, operations
+from runs import embedded, errors, journal, operations, tasks
 from runs.engine import recovery, sending
 from runs.journal import Entry
 from runs.models import Attempt, Event, Run, Signal
@@ -14,7 +16,8 @@ from runs.states import RunStatus
 from runs.tools import registry
 from tenants import scoping
 from tests.concurrency import held
-from tests.concurrency.rivals import Rival, my_pid
+from tests.concurrency.rivals import Rival, my_pid, until
+from tests.concurrency.stops import armed
 from tests.runs.worlds import HOLD, carry_out, fresh, inside, outside, started
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -27,6 +30,24 @@ class Other(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     cents: int
+
+
+class TidyLoop(embedded.Loop):
+    """Only works and beats, and closes the connections of its threads, as the end of a process does."""
+
+    def _listen(self):
+        return
+
+    def _sweep(self):
+        return
+
+    def _beat(self):
+        super()._beat()
+        connection.close()
+
+    def _work(self, lease):
+        super()._work(lease)
+        connection.close()
 
 
 def deliver(cast, run, key):
@@ -95,8 +116,8 @@ def test_leases_that_could_not_be_given_up_are_given_up_at_the_next_beat(cast, m
 
     with monkeypatch.context() as broken:
         broken.setattr(recovery, "take_over", down)
-        with pytest.raises(OperationalError):
-            it.worker.beat()
+        it.worker.beat()
+    assert (fresh(it.run).status, fresh(run).status) == ("running", "running")
     it.worker.beat()
     assert (fresh(it.run).status, fresh(run).status) == ("queued", "queued")
 
@@ -168,3 +189,55 @@ def test_the_receipt_of_another_claim_settles_nothing(cast):
     attempt.epoch += 1
     assert Rival(lambda: sending.done(it.tenant, it.action_id, attempt, RECEIPT)).result() == "lease_lost"
     assert it.action().status == "outcome_unknown"
+
+
+def test_a_broker_that_goes_away_after_the_lease_does_not_keep_the_run(cast, monkeypatch):
+    it = held.approved(cast)
+
+    class OneLease:
+        def claim_ready(self, limit):
+            return [it.lease]
+
+        def execute(self, lease):
+            it.worker.execute(lease)
+
+    def away(*args, **facts):
+        raise BrokerAway("connection refused")
+
+    monkeypatch.setattr(tasks, "_incarnation", OneLease)
+    monkeypatch.setattr(tasks.look, "apply_async", away)
+    tasks.look()
+    assert fresh(it.run).status == "done"
+
+
+def test_one_item_that_breaks_keeps_the_sweep_from_nothing_else(cast, monkeypatch):
+    rules = {"rules": [{**HOLD["rules"][0], "expires_after_s": 0.2}]}
+    its = [held.held(cast, rules) for _ in range(2)]
+    until(lambda: held.database_time() > its[1].approval.expires_at)
+    end_wait = recovery._end_wait
+
+    def breaks_once(tenant, wait, met=[]):  # noqa: B006  remembered between the calls
+        if not met:
+            met.append(wait)
+            raise KeyError("a renderer that is gone")
+        return end_wait(tenant, wait)
+
+    monkeypatch.setattr(recovery, "_end_wait", breaks_once)
+    assert recovery.sweep(tenants=[cast.alice.tenant.pk]) == 1
+    assert recovery.sweep(tenants=[cast.alice.tenant.pk]) == 1
+    assert {it.status()[1] for it in its} == {"expired"}
+
+
+def test_a_worker_that_is_told_to_end_keeps_its_lease_until_what_is_in_hand_is_finished(cast, settings):
+    settings.HOLDPOINT_LEASE_SECONDS = 1
+    it = held.held(cast)
+    held.approve(it)
+    loop = TidyLoop(threads=1, tenants=[it.tenant])
+    with armed("send.before", it.action_id) as stop:
+        work = Rival(loop.run)
+        work.reaches(stop)
+        loop.end()
+        told = held.database_time()
+        until(lambda: held.database_time() > told + timedelta(seconds=1.5))
+        assert recovery.sweep(tenants=[it.tenant]) == 0
+    assert (work.result(), it.action().status) == ("ok", "done")
