@@ -60,8 +60,9 @@ def test_the_claim_of_a_worker_that_woke_early_waits_for_the_vote_and_is_execute
 def test_of_two_claims_at_once_one_wins(cast):
     it = held.approved(cast)
     with in_the_way(it.tenant, held.lock_action(it)) as pid:
-        both = [Rival(lambda: held.take(it)) for _ in range(2)]
+        both = [Rival(lambda: held.take(it))]
         both[0].waits_for(pid)
+        both.append(Rival(lambda: held.take(it)))
         both[1].waits_for(pid, both[0].pid)
     assert sorted(rival.result() for rival in both) == ["already_claimed", "ok"]
     assert claims(it) == 1
