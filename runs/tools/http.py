@@ -7,6 +7,7 @@ from django.conf import settings
 
 from runs import errors
 
+_CALLED = {"orders": "order service", "ledger": "ledger", "mailbox": "mailbox"}
 _client: dict[str, httpx.Client] = {}
 
 
@@ -20,18 +21,18 @@ def call(method: str, base: str, path: str, *, key: str = "", json: Any = None) 
     try:
         answer = _connection().request(method, base + path, json=json, headers=headers)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol):
-        raise errors.Unreachable(f"{_host(base)} could not be reached. Nothing was sent.") from None
+        raise errors.Unreachable(f"The {_host(base)} could not be reached. Nothing was sent.") from None
     except httpx.TimeoutException:
-        raise errors.Unclear(f"{_host(base)} did not answer in {_seconds():g} s.") from None
+        raise errors.Unclear(f"The {_host(base)} did not answer in {_seconds():g} s.") from None
     except httpx.HTTPError as error:
         raise errors.Unclear(
-            f"The line to {_host(base)} dropped before it answered ({type(error).__name__})."
+            f"The line to the {_host(base)} dropped before it answered ({type(error).__name__})."
         ) from None
     return _read(answer, base)
 
 
 def _read(answer: httpx.Response, base: str) -> dict[str, Any] | None:
-    host, status = _host(base), answer.status_code
+    host, status = f"The {_host(base)}", answer.status_code
     if status == 404:
         return None
     if status == 429:
@@ -71,4 +72,5 @@ def _seconds() -> float:
 
 
 def _host(base: str) -> str:
-    return "The " + next((name for name, url in settings.HOLDPOINT_WORLD.items() if url == base), "service")
+    """What people call the service at `base`."""
+    return _CALLED.get(next((name for name, url in settings.HOLDPOINT_WORLD.items() if url == base), ""), "service")
