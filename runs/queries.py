@@ -50,11 +50,17 @@ class RunPage:
     rows: list[Row]
     counts: dict[str, int]  # family -> runs, and "all"
     older: str  # id to continue from, empty at the end
-    newest: str
+    shown: str  # ids of the rows, for a page that follows them
+    newer: int  # runs that would stand above the first row
 
 
-def runs_page(actor: Actor, *, state: str = "", text: str = "", before: str = "") -> RunPage:
-    """A page of runs, newest first, keyset by id. Three queries at any size."""
+def runs_page(actor: Actor, *, state: str = "", text: str = "", before: str = "", shown: str = "") -> RunPage:
+    """A page of runs, newest first, keyset by id. Four queries at any size.
+
+    With `shown` (ids joined by dots) the page holds exactly those rows, as they are now: what somebody reads
+    stays where it is, and `newer` says how many came since.
+    """
+    ids = [key for key in map(_uuid, shown.split(".")[:PAGE]) if key is not None]
     with scoping.tenant(actor.tenant.pk):
         found = Run.objects.filter(tenant=actor.tenant)
         counts = dict(found.values_list("status").annotate(n=Count("id")))
@@ -66,6 +72,9 @@ def runs_page(actor: Actor, *, state: str = "", text: str = "", before: str = ""
         key = _uuid(before)
         if key is not None:
             listed = listed.filter(id__lt=key)
+        newer = listed.filter(id__gt=max(ids)).count() if ids else 0
+        if ids:
+            listed = found.for_list().annotate(**RESULT).newest_first().filter(id__in=ids)
         runs = list(listed[: PAGE + 1])
         more, runs = len(runs) > PAGE, runs[:PAGE]
         steps = _steps_of(runs)
@@ -78,8 +87,9 @@ def runs_page(actor: Actor, *, state: str = "", text: str = "", before: str = ""
     return RunPage(
         rows=rows,
         counts=by_family | {"all": sum(counts.values())},
-        older=str(runs[-1].pk) if more else "",
-        newest=str(runs[0].pk) if runs else "",
+        older=str(runs[-1].pk) if more or len(ids) == PAGE else "",
+        shown=".".join(str(run.pk) for run in runs),
+        newer=newer,
     )
 
 

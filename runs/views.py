@@ -21,11 +21,21 @@ from tenants.permissions import START
 @require_GET
 @member
 def list_runs(request: Any) -> HttpResponse:
+    """The list; as a fragment the rows that are shown, as they are now, and the counts."""
     given = {name: request.GET.get(name, "").strip()[:100] for name in ("state", "text", "before")}
-    page = queries.runs_page(request.actor, **given)
-    older = urlencode({**{k: v for k, v in given.items() if v and k != "before"}, "before": page.older})
-    template = "runs/list.html#rows" if request.htmx else "runs/list.html"
-    return render(request, template, {"page": page, "given": given, "older": older, "here": "runs"})
+    page = queries.runs_page(request.actor, **given, shown=request.GET.get("shown", "") if request.htmx else "")
+    chosen = {name: value for name, value in given.items() if value}
+    context = {
+        "page": page,
+        "given": given,
+        "here": "runs",
+        "older": urlencode(chosen | {"before": page.older}),
+        "follow": urlencode(chosen | {"shown": page.shown}),
+        "first": urlencode({name: value for name, value in chosen.items() if name != "before"}),
+    }
+    response = render(request, "runs/list.html#rows" if request.htmx else "runs/list.html", context)
+    response["Vary"] = "HX-Request"
+    return response
 
 
 @require_GET

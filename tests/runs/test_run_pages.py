@@ -201,3 +201,29 @@ def test_a_run_of_another_tenant_is_not_found(cast):
 def test_nobody_is_shown_a_page_without_signing_in(client, cast):
     answer = client.get(at(cast.alice, "runs/"))
     assert (answer.status_code, answer.url.split("?")[0]) == (302, "/accounts/login/")
+
+
+def test_news_never_move_the_rows_that_somebody_reads(cast):
+    first = run_of(cast, READ)
+    html = browser(cast.dave).get(at(cast.dave, "runs/")).content.decode()
+    follow = re.search(r'hx-get="(\?[^"]*shown=[^"]+)"', html)
+    assert follow is not None
+    second = run_of(cast, READ)
+    fragment = browser(cast.dave, HX_Request="true").get(at(cast.dave, f"runs/{follow[1]}")).content.decode()
+    assert f"run-{first.pk}" in fragment
+    assert f"run-{second.pk}" not in fragment
+    assert "1 newer run<" in fragment
+    assert 'id="run-counts"' in fragment
+    assert 'type="search"' not in fragment
+
+
+def test_a_row_stays_when_its_run_leaves_the_filter(cast):
+    run = unknown_run(cast)
+    fragment = browser(cast.dave, HX_Request="true").get(at(cast.dave, f"runs/?state=done&shown={run.pk}"))
+    assert "Outcome unknown" in words(fragment)
+
+
+def test_ids_of_another_tenant_show_nothing(cast):
+    run = run_of(cast, READ)
+    fragment = browser(cast.charlie, HX_Request="true").get(at(cast.charlie, f"runs/?shown={run.pk}"))
+    assert str(run.pk)[:13] not in fragment.content.decode().replace(f"shown={run.pk}", "")
