@@ -11,7 +11,7 @@ from runs.engine import recovery, saga
 from runs.models import Wait
 from tenants import flags
 from tests.concurrency import held
-from tests.concurrency.rivals import until
+from tests.concurrency.rivals import Rival, until
 from tests.runs.worlds import ALLOW, HOLD, carry_out, inside, request_of, started
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -65,3 +65,18 @@ def test_what_had_been_allowed_and_is_held_by_a_new_policy_expires_too(cast):
     until(lambda: held.database_time() > wait.due_at)
     assert recovery.sweep(tenants=[run.tenant_id]) == 1
     assert request_of(run).status == "expired"
+
+
+def test_a_sweeper_with_a_wrong_clock_expires_nothing_before_its_time(cast, wrong_clock):
+    it = held.held(cast, rule(expires_after_s=300))
+    assert held.expire(it) is False
+    assert recovery.sweep(tenants=[it.tenant]) == 0
+    assert it.status()[:2] == ("held", "pending")
+
+
+def test_an_answer_after_the_time_is_refused_although_nobody_swept_yet(cast, wrong_clock):
+    it = held.held(cast)
+    held.let_time_pass(it)
+    for answer in (held.approve, held.reject):
+        assert Rival(lambda answer=answer: answer(it)).result() == "already_decided"
+    assert it.status()[:2] == ("held", "pending")
