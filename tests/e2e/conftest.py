@@ -25,7 +25,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop must not run under the other tests
 def browser(product: Product) -> Iterator[Browser]:
     with chromium() as found:
         yield found
