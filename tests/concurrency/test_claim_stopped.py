@@ -7,6 +7,7 @@ wins and the claim is refused by name. Stops, revocations and policies wait for 
 import pytest
 
 from runs.models import Attempt, Event
+from tenants import flags
 from tests.concurrency import held
 from tests.concurrency.rivals import Rival, until
 from tests.concurrency.stops import CLAIM_POINTS, armed
@@ -121,3 +122,15 @@ def test_a_lease_that_ends_during_the_claim_leaves_an_unknown_outcome(cast, poin
     it = held.approved(cast)
     assert race(it, point, held.take_over) == ("ok", "ok", True)
     assert it.status() == ("outcome_unknown", "approved", "needs_attention")
+
+
+@pytest.mark.parametrize("point", ["claim.advisory", "claim.before_commit"])
+def test_a_stop_of_everything_waits_for_the_claim_and_no_later_one_misses_it(cast, point):
+    it, later = held.approved(cast), held.approved(cast)
+    try:
+        stopped = race(it, point, lambda it: flags.stop_everywhere(actor=cast.alice, reason="it pays twice"))
+        assert stopped == ("ok", "ok", True)
+        assert Rival(lambda: held.take(later)).result() == "killed"
+    finally:
+        flags.lift_everywhere(actor=cast.alice)
+    assert Rival(lambda: held.take(later)).result() == "ok"

@@ -2,8 +2,9 @@
 
 import pytest
 
-from runs import errors, operations
+from runs import errors, journal, operations
 from runs.engine import sending
+from runs.journal import Entry
 from runs.models import Action, Event
 from tests.concurrency import held
 from tests.concurrency.rivals import Rival
@@ -86,3 +87,12 @@ def test_a_stop_requested_between_two_sends_of_one_claim_keeps_the_second_from_h
     it.worker.execute(it.lease)
     assert it.status()[::2] == ("failed", "cancelled")
     assert outside.called["sent again"] == 1
+
+
+def test_nothing_is_claimed_in_a_run_that_was_asked_to_stop(cast):
+    it = held.approved(cast)
+    asked = Entry(kind="run.stop_requested", run={"stop_requested": True})
+    inside(it.run, lambda: journal.append(it.run.pk, asked))
+    assert Rival(lambda: held.take(it)).result().startswith("StopRequested")
+    it.worker.execute(it.lease)
+    assert it.status() == ("denied", "cancelled", "cancelled")
