@@ -345,6 +345,8 @@ def _next(run: Run, actions: Sequence[Action], goes_on: bool) -> Next:
         return Next(words=words, button="retry", label=f"Retry from {name}…")
     if states.can_resume(run):
         return Next(words="When the cause is gone, let it go on where it stands.", button="resume", label="Resume…")
+    if run.status == R.NEEDS_ATTENTION and run.direction == "undo":
+        return Next(words="The undo stopped here. Compensate… asks for what is left again, each with its own decision.")
     if run.status == R.NEEDS_ATTENTION:
         return Next(words="Look at the step that failed, and mend it outside of this run.")
     if run.status in states.RUN_OPEN:
