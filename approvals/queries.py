@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from approvals import errors, plainly, render, states
+from approvals.gate import asked_for_it
 from approvals.models import Approval, Vote
 from approvals.states import Answer, ApprovalStatus
 from runs import canonical, redaction, story
@@ -54,6 +55,7 @@ class Around:
     votes: list[Vote]
     steps: list[Step]
     similar: list[Approval]
+    requesters: frozenset[uuid.UUID]  # who asked for it, or for what it repeats
     asks: int
     following: Approval | None
 
@@ -146,6 +148,7 @@ def card(actor: Actor, approval_id: uuid.UUID) -> CardPage:
             steps=list(Step.objects.filter(tenant=actor.tenant, run=approval.run).order_by("started_at", "id")),
             similar=list(_similar(actor, approval)),
             asks=Approval.objects.filter(tenant=actor.tenant, run=approval.run).count(),
+            requesters=frozenset(asked_for_it(approval.action)),
             following=waiting_for(actor).exclude(pk=approval.pk).order_by("expires_at", "id").first(),
         )
     return _page(actor, approval, approval.action, around)
@@ -161,7 +164,7 @@ def _page(actor: Actor, approval: Approval, action: Action, around: Around) -> C
     drawn = render.card(action)
     warnings = _warnings(action, drawn)
     mine = next((vote for vote in votes if vote.voter_id == actor.user.pk and vote.withdrawn_at is None), None)
-    why_not = _why_not(actor, approval, action)
+    why_not = _why_not(actor, approval, around.requesters)
     open_now = approval.expires_at > timezone.now()
     untouched = action.status in ("held", "ready")
     return CardPage(
@@ -226,8 +229,8 @@ def _warnings(action: Action, drawn: render.Card) -> tuple[str, ...]:
     return tuple(found + ([drawn.error] if drawn.error else []))
 
 
-def _why_not(actor: Actor, approval: Approval, action: Action) -> str:
-    if actor.user.pk in (action.requested_by_id, approval.run.started_by_id):
+def _why_not(actor: Actor, approval: Approval, requesters: frozenset[uuid.UUID]) -> str:
+    if actor.user.pk in requesters:
         return "You asked for this yourself, so somebody else decides it."
     if actor.role not in approval.deciders or not actor.may(DECIDE):
         return f"It is decided by the roles {', '.join(approval.deciders)}. You can watch it."

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -60,8 +61,9 @@ class Live(AsyncJsonWebsocketConsumer):
     async def _send_soon(self) -> None:
         await asyncio.sleep(GATHER_S)
         frames, self._waiting = self._waiting, {}
-        for frame in frames.values():
-            await self.send_json(frame)
+        with suppress(OSError, RuntimeError):  # the page has just gone
+            for frame in frames.values():
+                await self.send_json(frame)
 
     async def _keep_checking(self, slug: str) -> None:
         """Close the socket within ten seconds of the right being withdrawn."""

@@ -204,10 +204,9 @@ def test_a_long_key_is_shortened_in_the_place():
 def test_any_text_at_all_is_read_or_refused(raw):
     try:
         value = canonical.parse(raw)
-    except canonical.Refused as refused:
-        assert refused.code
-    else:
-        assert canonical.parse(canonical.encode(value)) == value
+    except canonical.Refused:
+        return
+    assert canonical.parse(canonical.encode(value)) == value
 
 
 def test_a_payload_hash_is_what_a_client_computes():

@@ -38,10 +38,10 @@ def test_a_refusal_outside_is_final_and_the_run_stands_at_the_step(cast):
 
 
 def test_no_answer_is_an_unknown_outcome_and_is_never_sent_again_by_itself(cast):
-    run, action = acted(cast, "silent", errors.Unclear("no answer"))
+    run, action = acted(cast, "no-answer", errors.Unclear("no answer"))
     assert (run.status, action.status) == ("needs_attention", "outcome_unknown")
     carry_out(run)
-    assert outside.called["silent"] == 1
+    assert outside.called["no-answer"] == 1
 
 
 def test_a_tool_that_crashes_inside_its_claim_is_an_unknown_outcome(cast):
