@@ -5,10 +5,12 @@ import re
 
 import psycopg
 import pytest
+from django.apps import apps
 from psycopg import sql
 
 from runs.models import Run
 from tenants import scoping
+from tenants.keys import TenantModel
 from tenants.registers import CROSS, EXEMPT
 from tests.runs.worlds import started
 
@@ -131,3 +133,20 @@ def test_every_key_unique_and_foreign_key_of_a_tenants_table_starts_with_the_ten
         if kind == "f" and outside[1] in set(EXEMPT) | {"tenants_tenant"}:
             continue
         assert columns[0] == "tenant_id", (table, definition)
+
+
+def test_every_reference_of_the_models_is_a_composite_foreign_key_in_the_database():
+    found = rows(
+        "SELECT conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE contype = 'f' AND conparentid = 0 AND connamespace = 'public'::regnamespace"
+    )
+    have = {(table, definition.split(" DEFERRABLE")[0]) for table, definition in found}
+    wanted = set()
+    for model in apps.get_models():
+        for field in model._meta.concrete_fields:
+            target = field.related_model
+            if target is not None and issubclass(target, TenantModel):
+                reference = f"REFERENCES {target._meta.db_table}(tenant_id, id)"
+                wanted.add((model._meta.db_table, f"FOREIGN KEY (tenant_id, {field.column}) {reference}"))
+    assert len(wanted) >= 15
+    assert wanted - have == set()
