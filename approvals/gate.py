@@ -32,6 +32,7 @@ SELECT v.voter_id FROM approvals_vote v
 JOIN approvals_approval a ON a.tenant_id = v.tenant_id AND a.id = v.approval_id
 JOIN runs_action x ON x.tenant_id = a.tenant_id AND x.id = a.action_id
 JOIN tenants_membership m ON m.tenant_id = v.tenant_id AND m.user_id = v.voter_id AND m.revoked_at IS NULL
+JOIN tenants_user u ON u.id = v.voter_id AND u.is_active
 WHERE v.tenant_id = %s AND v.approval_id = %s AND v.answer = 'approve' AND v.withdrawn_at IS NULL
     AND v.digest = %s AND a.deciders ? m.role
     AND v.voter_id IS DISTINCT FROM x.requested_by_id

@@ -121,7 +121,7 @@ def _not_now(run: Run, epoch: int, action: Action, refusal: gates.Refusal) -> Ac
             status = actions.waiting_status(run)
             journal.park(run, epoch=epoch, status=status, waiting_for=WaitKind.APPROVAL, ready_in_s=wait)
         raise errors.Suspend
-    if refusal.code == "killed":
+    if refusal.code in ("killed", "gate_crashed"):
         _block(run, epoch, refusal.why, path=action.path)
         raise errors.Suspend
     return _ask_again(run, epoch, action, refusal)

@@ -5,8 +5,11 @@
 4. the claim commits together with its intent. Only then may anything be sent.
 """
 
+import logging
 import uuid
 from dataclasses import dataclass
+
+from django.db import transaction
 
 from runs import canonical, errors, gates, journal, states
 from runs.engine import boundaries
@@ -14,6 +17,8 @@ from runs.journal import Entry
 from runs.models import Action, Attempt, Run
 from runs.states import ActionStatus
 from tenants import flags, scoping
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +81,21 @@ def _recheck(run: Run, action_id: uuid.UUID, epoch: int, digest: str) -> gates.P
         raise errors.LeaseLost(f"run {run.pk}: epoch {epoch} no longer holds it")
     if states.stops(leased):
         raise errors.StopRequested(f"run {run.pk}")
-    permit = gates.gate().permit(action, digest)
+    permit = _permit(action, digest)
     if isinstance(permit, gates.Refusal):
         raise Refused(permit)
     return permit
+
+
+def _permit(action: Action, digest: str) -> gates.Permit | gates.Refusal:
+    """The gate's answer. One that crashes holds: nothing is sent, the run says so and asks again."""
+    try:
+        with transaction.atomic():
+            return gates.gate().permit(action, digest)
+    except Exception as error:
+        log.exception("the gate crashed in a claim; the action is held", extra={"action": action.pk})
+        why = f"The policy could not be read ({type(error).__name__}), so it is held."
+        return gates.Refusal(code="gate_crashed", why=why)
 
 
 def _take(action_id: uuid.UUID, run: Run, epoch: int, permit: gates.Permit) -> tuple[Action, Attempt]:

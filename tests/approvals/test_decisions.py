@@ -197,3 +197,22 @@ def test_cancelling_a_run_closes_its_open_request(cast):
     assert (fresh(run).status, request_of(run).status) == ("cancelled", "cancelled")
     with pytest.raises(errors.AlreadyDecided):
         approve(cast.bob, request)
+
+
+def test_a_policy_that_crashes_at_the_claim_holds_and_says_so_until_it_can_be_read(cast, monkeypatch):
+    run, request = held(cast)
+    approve(cast.bob, request)
+    with monkeypatch.context() as broken:
+        broken.setattr(policies, "judge", lambda action: 1 / 0)
+        run = carry_out(run)
+    assert (run.status, outside.done[str(request.action_id)]) == ("blocked", 0)
+    assert "could not be read" in run.error["message"]
+    operations.resume(actor=cast.dave, run_id=run.pk, reason="the policy is mended")
+    assert carry_out(run).status == "done"
+
+
+def test_a_vote_of_somebody_whose_account_was_closed_does_not_count_at_the_claim(cast):
+    run, request = held(cast)
+    approve(cast.bob, request)
+    type(cast.bob.user).objects.filter(pk=cast.bob.user.pk).update(is_active=False)
+    assert (carry_out(run).status, outside.done[str(request.action_id)]) == ("waiting", 0)
