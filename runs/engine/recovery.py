@@ -1,10 +1,11 @@
 """What goes on without anybody asking: timers fire, requests expire, and runs of dead workers are taken over."""
 
 import logging
+import time
 import uuid
 from collections.abc import Sequence
 
-from django.db import connection
+from django.db import connection, transaction
 
 from runs import errors, gates, journal
 from runs.engine import actions, sending, waiting
@@ -15,12 +16,26 @@ from tenants import scoping
 
 log = logging.getLogger(__name__)
 BATCH = 200
+MONTHS_AHEAD = 3
+PARTITIONS_EVERY_S = 3600.0
+_next_look = {"partitions": 0.0}  # monotonic, of this process
 
 
 def sweep(tenants: Sequence[uuid.UUID] | None = None) -> int:
     """One look at all that is due; returns how much was done. Several sweepers at once are harmless."""
     only = list(tenants) if tenants is not None else None
+    if time.monotonic() >= _next_look["partitions"]:
+        _next_look["partitions"] = time.monotonic() + PARTITIONS_EVERY_S
+        _guarded(make_partitions)
     return _sweep_waits(only) + _sweep_leases(only)
+
+
+def make_partitions(months_ahead: int = MONTHS_AHEAD) -> int:
+    """Partitions of the journal for this month and the next ones; how many were missing. Gives up when it must wait."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '2s'")
+        cursor.execute("SELECT ensure_partitions_v1(current_date, %s)", [months_ahead])
+        return cursor.fetchone()[0]
 
 
 def _sweep_waits(only: list[uuid.UUID] | None) -> int:
