@@ -54,6 +54,17 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
+def pairs(name: str, default: str = "") -> dict[str, str]:
+    """`key=value` pairs separated by commas, in the order they are written."""
+    found = {}
+    for word in words(name, default):
+        key, equals, value = word.partition("=")
+        if not equals or not key.strip() or not value.strip():
+            raise ImproperlyConfigured(f"{name} has {word!r}. Write name=value pairs, separated by commas.")
+        found[key.strip()] = value.strip()
+    return found
+
+
 def database(url: str) -> dict:
     """Django's settings for one PostgreSQL address.
 

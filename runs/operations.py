@@ -12,7 +12,7 @@ from django.db import IntegrityError
 from pydantic import ValidationError
 
 from runs import agents, errors, gates, journal, states
-from runs.engine import actions, saga, sending, waiting, workflows
+from runs.engine import actions, saga, sending, subjects, waiting, workflows
 from runs.journal import Entry
 from runs.models import Action, Release, Run, Signal, Step, Workflow
 from runs.states import ACTION_OPEN, RunStatus
@@ -186,6 +186,7 @@ def retry(*, actor: Actor, run_id: uuid.UUID, reason: str) -> Run:
 def _supersede(run: Run, following: Run, actor: Actor, reason: str) -> None:
     open_actions = list(Action.objects.filter(tenant=actor.tenant, run=run, status__in=ACTION_OPEN))
     _close(open_actions, "cancelled", "The run goes on in a new one.")
+    subjects.hand_over(run, following)
     entry = Entry(
         kind="run.superseded",
         body={"run": str(following.pk), **_by(actor, reason)},
