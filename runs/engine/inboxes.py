@@ -58,17 +58,18 @@ def _take(tenant: uuid.UUID, address: str, mails: list[Received]) -> int:
 
 
 def _deliver(tenant: uuid.UUID, received: Received) -> None:
-    """Whoever says that they want no more is heard at once, whether a run listens or not."""
+    """Whoever says that they want no more is heard in the same transaction, whether a run listens or not."""
     about = _about(tenant, received)
     words = _NO_MORE.search(received.text) if received.kind == "reply" else None
-    if words is not None:
-        with scoping.tenant(tenant, durable=True):
-            by = received.name or received.sender
-            subjects.forbid_contact(tenant, about, why=f"“{_sentence(received.text, words.start())}”", by=by)
     name = "auto_reply" if received.kind == "automatic" else "reply"
     value: dict[str, Any] = received.model_dump(mode="json")
     with scoping.tenant(tenant, durable=True):
+        if words is not None:
+            scoping.withdraw_permission()  # before any other lock: claims take it first
         waiting.deliver(tenant=tenant, subject=about, name=name, key=_key(received.uid), value=value)
+        if words is not None:
+            by = received.name or received.sender
+            subjects.forbid_contact(tenant, about, why=f"“{_sentence(received.text, words.start())}”", by=by)
 
 
 def _about(tenant: uuid.UUID, received: Received) -> str:

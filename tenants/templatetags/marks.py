@@ -108,6 +108,12 @@ def short(key: object) -> str:
 
 
 @register.filter
+def subject_name(key: str) -> str:
+    """lead:ada@brightloom.example is ada@brightloom.example."""
+    return key.partition(":")[2] or key or "its subject"
+
+
+@register.filter
 def took(value: float) -> str:
     """412 ms, 3.1 s, 46 s, 12 m, 3 h 28 m."""
     if value < 1:
