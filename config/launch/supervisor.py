@@ -17,6 +17,7 @@ from config.launch.children import Child, Trouble
 from config.launch.postgres import APP, OWNER, EmbeddedPostgres
 
 READY_WITHIN_S = 60
+WORLD = ("orders", "ledger", "register", "press", "mailbox")
 DATABASE = "holdpoint"
 
 
@@ -73,7 +74,7 @@ class Supervisor:
     def _start(self) -> None:
         self.port = _free_port(self.port)
         env = self._environment()
-        world = [self._world(name, env) for name in ("orders", "ledger", "mailbox")]
+        world = [self._world(name, env) for name in WORLD]
         self._database(env)
         for child in world:
             self._learn(child, env)
@@ -92,6 +93,8 @@ class Supervisor:
         if not key.exists():
             self._private(key, secrets.token_urlsafe(48))
         kept = {name: os.environ[name] for name in ("BROKER_URL", "REDIS_URL") if name in os.environ}
+        kept["HOLDPOINT_SALES_PASSWORD"] = os.environ.get("HOLDPOINT_SALES_PASSWORD", "holdpoint-demo")
+        kept["HOLDPOINT_INBOXES"] = os.environ.get("HOLDPOINT_INBOXES", "northwind=sales@northwind.example")
         return kept | {"HOLDPOINT_SECRET_KEY": os.environ.get("HOLDPOINT_SECRET_KEY", key.read_text())}
 
     def _database(self, env: dict[str, str]) -> None:
@@ -110,7 +113,7 @@ class Supervisor:
 
     def _world(self, name: str, env: dict[str, str]) -> Child:
         argv = [sys.executable, "-m", f"config.world.{name}", "--port", "0", "--data", str(self.data / "world")]
-        argv += ["--http-port", "0"] if name == "mailbox" else []
+        argv += ["--pop-port", "0", "--http-port", "0"] if name == "mailbox" else []
         (self.data / "world").mkdir(exist_ok=True)
         return self._add(name, argv, {**os.environ, **env}, capture=True)
 
@@ -119,8 +122,10 @@ class Supervisor:
         said = child.ready_line()
         port = said[0].rsplit(":", 1)[1]
         if child.name == "mailbox":
-            env["HOLDPOINT_MAILBOX_URL"], env["HOLDPOINT_SMTP_URL"] = said[0], said[1]
-            child.argv[-1], port = port, said[1].rsplit(":", 1)[1]
+            env["HOLDPOINT_MAILBOX_URL"], env["HOLDPOINT_SMTP_URL"], env["HOLDPOINT_POP3_URL"] = said
+            child.argv[child.argv.index("--http-port") + 1] = port
+            child.argv[child.argv.index("--pop-port") + 1] = said[2].rsplit(":", 1)[1]
+            port = said[1].rsplit(":", 1)[1]
         else:
             env[f"HOLDPOINT_{child.name.upper()}_URL"] = said[0]
         child.argv[child.argv.index("--port") + 1] = port
@@ -192,7 +197,7 @@ class Supervisor:
         print("\n".join(lines), flush=True)
 
     def _stop(self) -> None:
-        for name in ("web", "worker", "beat", "orders", "ledger", "mailbox"):
+        for name in ("web", "worker", "beat", *WORLD):
             for child in self.children:
                 if child.name == name and child.alive() and child.process:
                     child.process.terminate()

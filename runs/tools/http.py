@@ -1,5 +1,6 @@
 """HTTP for tools: every ending of a request becomes one of the tool errors, by whether something may have been done."""
 
+import threading
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ _CALLED = {
     "press": "press archive",
 }
 _client: dict[str, httpx.Client] = {}
+_making = threading.Lock()
 
 
 def call(method: str, base: str, path: str, *, key: str = "", json: Any = None) -> dict[str, Any] | None:
@@ -70,12 +72,13 @@ def _retry_after(answer: httpx.Response) -> float | None:
 
 
 def _connection() -> httpx.Client:
-    """One client for the process: httpx clients may be shared by threads."""
-    if "it" not in _client:
-        _client["it"] = httpx.Client(
-            timeout=httpx.Timeout(_seconds(), connect=2.0), follow_redirects=False, trust_env=False
-        )
-    return _client["it"]
+    """One client for the process: httpx clients may be shared by threads, which may ask for it at the same moment."""
+    with _making:
+        if "it" not in _client:
+            _client["it"] = httpx.Client(
+                timeout=httpx.Timeout(_seconds(), connect=2.0), follow_redirects=False, trust_env=False
+            )
+        return _client["it"]
 
 
 def _seconds() -> float:

@@ -137,7 +137,7 @@ def staged(data: Path, *, lease_s: float, worker_argv: list[str] | None = None, 
 def _world(stage: Stage) -> None:
     for name in ("orders", "ledger", "mailbox"):
         argv = [sys.executable, "-m", f"config.world.{name}", "--port", "0", "--data", str(stage.data / "world")]
-        argv += ["--http-port", "0"] if name == "mailbox" else []
+        argv += ["--pop-port", "0", "--http-port", "0"] if name == "mailbox" else []
         stage.world[name] = stage.spawn(name, argv, capture=True)
     for name, child in stage.world.items():
         said = child.ready_line()
