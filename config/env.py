@@ -61,7 +61,7 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
 
 
 def address(name: str, schemes: tuple[str, ...], default: str | None = "") -> str:
-    """The address of a server. Refuses one that begins otherwise than `schemes`, without repeating it: it may hold a password."""
+    """The address of a server. Refuses other `schemes` without repeating it: it may hold a password."""
     url = text(name, default)
     if url:
         _split(name, url, schemes)

@@ -146,7 +146,7 @@ if REDIS_URL:
     }
 
 BROKER_URL = env.address("BROKER_URL", env.BROKER)
-HOLDPOINT_DISPATCH = "runs.tasks.CeleryDispatch" if BROKER_URL else "runs.embedded.NotifyDispatch"
+HOLDPOINT_DISPATCH = "config.dispatch.CeleryDispatch" if BROKER_URL else "runs.embedded.NotifyDispatch"
 HOLDPOINT_WORKER_PROCESSES = int(env.number("HOLDPOINT_WORKER_PROCESSES", 4, least=1, most=256))  # of a Celery worker
 HOLDPOINT_GATE = "approvals.gate.PolicyGate"
 HOLDPOINT_BOUNDARIES = env.text("HOLDPOINT_BOUNDARIES", "")  # dotted path of a hook that fault tests install

@@ -12,7 +12,6 @@ from pathlib import Path
 import kombu
 import psycopg
 import redis as redis_client
-from kombu.exceptions import OperationalError
 
 from config.launch.children import Child
 from tests.conftest import need, wanted
@@ -139,9 +138,10 @@ class RabbitMQ:
             return connection.default_channel.queue_declare(queue, passive=True).message_count
 
     def _answers(self) -> bool:
-        with suppress(OSError, OperationalError), kombu.Connection(self.url) as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)
-            return True
+        """Whether it answers the protocol's greeting with a frame."""
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=2) as line:
+            line.sendall(b"AMQP\x00\x00\x09\x01")
+            return line.recv(1) == b"\x01"
         return False
 
 

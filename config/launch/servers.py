@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import kombu
 import psycopg
 import redis
+from amqp.exceptions import AMQPError
 from django.core.exceptions import ImproperlyConfigured
 from kombu.exceptions import KombuError
 from psycopg.conninfo import make_conninfo
@@ -107,7 +108,7 @@ def _ask(name: str, question: Callable[[str], Any]) -> None:
     url = address(name)
     try:
         question(url)
-    except (OSError, KombuError, redis.RedisError, ValueError) as error:
+    except (OSError, AMQPError, KombuError, redis.RedisError, ValueError) as error:
         parts = urlsplit(url)
         where = f"{parts.hostname or parts.path}{f':{parts.port}' if parts.port else ''}"
         said = " ".join(str(error).split())[:200] or type(error).__name__

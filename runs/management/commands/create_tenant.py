@@ -49,10 +49,11 @@ class Command(BaseCommand):
                 operations.set_up_workflow(actor=actor, name=workflow, note="as it was when the tenant was made")
         except errors.HoldpointError as error:
             raise CommandError(error.message) from None
-        told = (
-            f"{slug} is there; {email} is its {actor.role}." if made else f"{slug} was there already; nothing changed."
-        )
-        self.stdout.write(f"{told} No policy is set yet: whatever does more than read waits for one reviewer.")
+        if not made:
+            self.stdout.write(f"{slug} was there already; nothing changed.")
+            return
+        told = "No policy is set yet: whatever does more than read waits for one reviewer, who is not its requester."
+        self.stdout.write(f"{slug} is there; {email} is its {actor.role}. {told}")
 
 
 def _check(slug: str, email: str, currency: str) -> None:

@@ -1,0 +1,184 @@
+"""bin/up on Debian's PostgreSQL, RabbitMQ and Redis: the same product, nothing embedded, and servers that go away."""
+
+import itertools
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import redis
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from config.launch.postgres import EmbeddedPostgres
+from tests import servers
+from tests.config.own_product import Product, addresses, administrator, command, frames, running
+from tests.crash.stage import wait_for
+
+pytestmark = [pytest.mark.crash, pytest.mark.celery, pytest.mark.timeout(120)]
+NUMBERS = (f"NW-{number}" for number in itertools.count(93_000))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Debian:
+    """The servers of this module."""
+
+    postgres: int
+    rabbitmq: servers.RabbitMQ
+    redis: str
+
+    def prepare(self, database: str) -> dict[str, str]:
+        """A database of its own with the three roles, by an administrator who is no superuser."""
+        urls = addresses(self.postgres, database)
+        admin = f"postgresql://dba:not%20a%20superuser@127.0.0.1:{self.postgres}/postgres"
+        for _ in range(2):
+            done = command(".prepare", DATABASE_ADMIN_URL=admin, **urls)
+            assert done.returncode == 0, done.stderr
+        return urls
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    """A short path that PostgreSQL's own user can reach."""
+    with tempfile.TemporaryDirectory(prefix="hp-own-", dir="/var/tmp") as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+@pytest.fixture(scope="module")
+def debian(place: Path) -> Iterator[Debian]:
+    port = servers.free_port()
+    with (
+        servers.postgres(place / "pg") as postgres,
+        servers.redis(place / "redis", port) as redis_url,
+        servers.rabbitmq(place / "rabbit") as rabbit,
+    ):
+        with administrator(postgres) as connection:
+            connection.execute("CREATE ROLE dba LOGIN CREATEROLE CREATEDB PASSWORD 'not a superuser'")
+        yield Debian(postgres=postgres, rabbitmq=rabbit, redis=redis_url)
+
+
+@pytest.fixture(scope="module")
+def on_rabbitmq(debian: Debian, place: Path) -> Iterator[Product]:
+    urls = debian.prepare("on_rabbitmq")
+    with running(place / "a", BROKER_URL=debian.rabbitmq.url, REDIS_URL=debian.redis, **urls) as product:
+        yield product
+
+
+@pytest.fixture(scope="module")
+def key(on_rabbitmq: Product) -> str:
+    return on_rabbitmq.key()
+
+
+def paid(product: Product, key: str, run: str) -> bool:
+    """See the run wait for a decision, approve it as a reviewer does, and see it end."""
+    product.wait_for(key, run, "waiting", "approval")
+    assert product.approve(run).status_code == 302
+    product.wait_for(key, run, "done")
+    return True
+
+
+def nothing_is_embedded(product: Product) -> bool:
+    embedded = EmbeddedPostgres(product.data)
+    return not embedded.cluster.exists() and not embedded.socket.exists()
+
+
+def test_a_refund_is_held_approved_and_paid_on_ones_own_servers(on_rabbitmq, debian, key):
+    run = on_rabbitmq.start(key, next(NUMBERS))
+    on_rabbitmq.wait_for(key, run, "waiting", "approval")
+    with on_rabbitmq.socket() as page:
+        assert on_rabbitmq.approve(run).status_code == 302
+        assert frames(page, run)
+        with redis.Redis.from_url(debian.redis) as client:
+            assert client.keys("holdpoint:group:tenant.*")
+    on_rabbitmq.wait_for(key, run, "done")
+    assert debian.rabbitmq.waiting("holdpoint") < 5
+    assert nothing_is_embedded(on_rabbitmq)
+    with administrator(debian.postgres) as connection:
+        users = connection.execute("SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = 'on_rabbitmq'")
+        assert {name for (name,) in users} == {"holdpoint_app"}
+
+
+def listening(debian: Debian) -> list[int]:
+    """The sessions that listen for news, by the ids of their server processes."""
+    with administrator(debian.postgres) as connection:
+        found = connection.execute(
+            "SELECT pid FROM pg_stat_activity WHERE query = 'LISTEN holdpoint_news' AND datname = 'on_rabbitmq'"
+        )
+        return [pid for (pid,) in found]
+
+
+def test_two_web_processes_hear_the_same_news_once_and_one_of_them_listens(on_rabbitmq, debian, key):
+    other = on_rabbitmq.web(servers.free_port())
+    with on_rabbitmq.socket() as page, on_rabbitmq.socket(other) as second:
+        wait_for(lambda: len(listening(debian)) == 1, "web process that listens")
+        run = on_rabbitmq.start(key, next(NUMBERS))
+        heard = [[(frame["seq"], *frame["about"]) for frame in frames(one, run)] for one in (page, second)]
+        assert all(heard)
+        assert all(len(set(one)) == len(one) for one in heard)
+        assert len(listening(debian)) == 1
+
+
+def test_when_the_one_that_listens_ends_another_takes_over(on_rabbitmq, debian, key):
+    other = on_rabbitmq.web(servers.free_port())
+    with on_rabbitmq.socket() as page, on_rabbitmq.socket(other) as second:
+        (pid,) = wait_for(lambda: listening(debian), "web process that listens")
+        with administrator(debian.postgres) as connection:
+            connection.execute("SELECT pg_terminate_backend(%s)", [pid])
+        wait_for(lambda: pid not in listening(debian) and listening(debian), "other web process that listens")
+        run = on_rabbitmq.start(key, next(NUMBERS))
+        assert frames(page, run)
+        assert frames(second, run)
+
+
+def test_while_rabbitmq_is_away_a_decision_counts_and_the_run_goes_on_when_it_is_back(on_rabbitmq, debian, key):
+    run = on_rabbitmq.start(key, next(NUMBERS))
+    on_rabbitmq.wait_for(key, run, "waiting", "approval")
+    debian.rabbitmq.stop()
+    assert on_rabbitmq.approve(run).status_code == 302
+    late = on_rabbitmq.start(key, next(NUMBERS))
+    assert on_rabbitmq.stands(key, late)[0] == "queued"
+    debian.rabbitmq.start()
+    on_rabbitmq.wait_for(key, run, "done", within_s=30)
+    assert paid(on_rabbitmq, key, late)
+
+
+def hears(product: Product, key: str) -> bool:
+    """Whether a page that connects now hears of a run that starts; pages try again until it does."""
+    with suppress(InvalidStatus, ConnectionClosed), product.socket() as page:
+        return bool(frames(page, product.start(key, next(NUMBERS))))
+    return False
+
+
+def test_while_redis_is_away_the_socket_closes_and_pages_and_decisions_go_on(debian, place):
+    urls = debian.prepare("without_redis")
+    port = servers.free_port()
+    with servers.redis(place / "lost", port) as url:
+        with running(place / "b", REDIS_URL=url, **urls) as product:
+            key = product.key()
+            run = product.start(key, next(NUMBERS))
+            with product.socket() as page, redis.Redis.from_url(url) as client:
+                client.shutdown(nosave=True)
+                with pytest.raises(ConnectionClosed):
+                    frames(page, run, within_s=15)
+            assert product.me.get(product.url + "northwind/review/").status_code == 200
+            assert paid(product, key, run)
+            with servers.redis(place / "back", port):
+                assert wait_for(lambda: hears(product, key), "news by a new socket")
+
+
+def test_with_redis_as_broker_it_is_the_same(debian, place):
+    urls = debian.prepare("on_redis")
+    broker = debian.redis.replace("/0", "/1")
+    with running(place / "c", BROKER_URL=broker, **urls) as product:
+        key = product.key()
+        run = product.start(key, next(NUMBERS))
+        product.wait_for(key, run, "waiting", "approval")
+        with product.socket() as page:
+            assert product.approve(run).status_code == 302
+            assert frames(page, run)
+        product.wait_for(key, run, "done")
+        with redis.Redis.from_url(broker) as client:
+            assert client.keys("_kombu.binding.holdpoint")
+        assert nothing_is_embedded(product)
