@@ -90,6 +90,36 @@ def _redis_answers(client: redis_client.Redis) -> bool:
     return False
 
 
+@contextmanager
+def pgbouncer(place: Path, behind: int, users: dict[str, str]) -> Iterator[int]:
+    """A pooler in transaction mode before the server on port `behind`; yields its port."""
+    need("pgbouncer")
+    place.mkdir(parents=True)
+    port = free_port()
+    (place / "users").write_text("".join(f'"{user}" "{password}"\n' for user, password in users.items()))
+    (place / "ini").write_text(
+        f"[databases]\n* = host=127.0.0.1 port={behind}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n"
+        f"unix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {place}/users\npool_mode = transaction\n"
+        "default_pool_size = 20\n"
+    )
+    someone = []
+    if os.getuid() == 0:
+        someone = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        os.chown(place / "users", pwd.getpwnam("postgres").pw_uid, -1)
+    server = _child("pgbouncer", [*someone, shutil.which("pgbouncer") or "", str(place / "ini")], place)
+    try:
+        wait_for(lambda: _listens(port), "answer of PgBouncer")
+        yield port
+    finally:
+        end(server)
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
+        return True
+    return False
+
+
 class RabbitMQ:
     """One node that can be stopped and started again over the same files. epmd is ours too, so nothing stays behind."""
 

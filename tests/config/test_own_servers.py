@@ -168,17 +168,20 @@ def test_while_redis_is_away_the_socket_closes_and_pages_and_decisions_go_on(deb
                 assert wait_for(lambda: hears(product, key), "news by a new socket")
 
 
-def test_with_redis_as_broker_it_is_the_same(debian, place):
-    urls = debian.prepare("on_redis")
+def test_with_redis_as_broker_and_behind_pgbouncer_it_is_the_same(debian, place):
+    direct = debian.prepare("on_redis")
+    users = {"holdpoint_app": "a/p:p", "holdpoint_owner": "own@er"}
     broker = debian.redis.replace("/0", "/1")
-    with running(place / "c", BROKER_URL=broker, **urls) as product:
-        key = product.key()
-        run = product.start(key, next(NUMBERS))
-        product.wait_for(key, run, "waiting", "approval")
-        with product.socket() as page:
-            assert product.approve(run).status_code == 302
-            assert frames(page, run)
-        product.wait_for(key, run, "done")
-        with redis.Redis.from_url(broker) as client:
-            assert client.keys("_kombu.binding.holdpoint")
-        assert nothing_is_embedded(product)
+    with servers.pgbouncer(place / "pooler", debian.postgres, users) as port:
+        urls = addresses(port, "on_redis") | {"DATABASE_DIRECT_URL": direct["DATABASE_URL"]}
+        with running(place / "c", BROKER_URL=broker, **urls) as product:
+            key = product.key()
+            run = product.start(key, next(NUMBERS))
+            product.wait_for(key, run, "waiting", "approval")
+            with product.socket() as page:
+                assert product.approve(run).status_code == 302
+                assert frames(page, run)
+            product.wait_for(key, run, "done")
+            with redis.Redis.from_url(broker) as client:
+                assert client.keys("_kombu.binding.holdpoint")
+            assert nothing_is_embedded(product)
