@@ -8,6 +8,7 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ.setdefault("HOLDPOINT_WEB_CONNECTIONS", "12")
 http = get_asgi_application()  # sets Django up; what follows may import models
 
 from config.celery import app as celery  # noqa: E402, F401  tasks sent from here go to our broker, not Celery's default

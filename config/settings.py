@@ -73,6 +73,12 @@ _NAME = "DATABASE_OWNER_URL" if _ROLE == "owner" else "DATABASE_URL"
 _URL = env.address(_NAME, env.DATABASE, "postgresql:///holdpoint")
 DATABASES = {"default": env.database(_URL, _NAME)}
 DATABASES["default"]["CONN_MAX_AGE"] = int(env.number("HOLDPOINT_CONNECTION_AGE", 60, least=0, most=86400))
+# A web process answers every request in a thread of its own: it shares this many connections (config.asgi asks for
+# them). The threads of a worker keep theirs, so there is none to share.
+_SHARED = int(env.number("HOLDPOINT_WEB_CONNECTIONS", 0, least=0, most=500))
+if _SHARED:
+    DATABASES["default"]["CONN_MAX_AGE"] = 0  # back to the others after each request
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _SHARED, "timeout": 5.0}
 # LISTEN needs a session of its own, which a pooler does not give.
 DATABASE_DIRECT_URL = env.address("DATABASE_DIRECT_URL", env.DATABASE, _URL)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

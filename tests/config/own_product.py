@@ -74,8 +74,8 @@ class Product:
         assert made.returncode == 0, made.stderr
         return made.stdout.strip()
 
-    def manage(self, *argv: str) -> subprocess.CompletedProcess[str]:
-        return command(".manage", *argv, **self.servers)
+    def manage(self, *argv: str, said: str = "") -> subprocess.CompletedProcess[str]:
+        return command(".manage", *argv, said=said, **self.servers)
 
     def start(self, key: str, number: str) -> str:
         """Start a refund ticket over HTTP; returns the run's id."""
@@ -144,16 +144,18 @@ def frames(page: ClientConnection, run: str, within_s: float = 5) -> list[dict[s
 
 
 @contextmanager
-def running(data: Path, **servers: str) -> Iterator[Product]:
-    """`bin/up --json --demo` on these servers until the block ends, with its reviewer signed in."""
-    argv = [sys.executable, "-m", "config.launch", "--port", "0", "--data", str(data), "--json", "--demo"]
+def running(data: Path, *, demo: bool = True, **servers: str) -> Iterator[Product]:
+    """`bin/up --json` on these servers until the block ends; with the demo, its reviewer is signed in."""
+    argv = [sys.executable, "-m", "config.launch", "--port", "0", "--data", str(data), "--json"]
+    argv += ["--demo"] if demo else []
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen(argv, cwd=ROOT, env=environment(**servers), **pipes)
     try:
         line = process.stdout.readline()
         assert line, process.stderr.read()
         product = Product(url=json.loads(line)["url"], data=data, servers=servers)
-        product.sign_in("mara@northwind.example", "holdpoint-demo")
+        if demo:
+            product.sign_in("mara@northwind.example", "holdpoint-demo")
         yield product
         for child in product.more:
             end(child)

@@ -3,6 +3,7 @@
 import itertools
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.config.own_product import Product, addresses, administrator, command,
 from tests.crash.stage import wait_for
 
 pytestmark = [pytest.mark.crash, pytest.mark.celery, pytest.mark.timeout(120)]
+WORKERS_HOLD = 4 * 2  # processes, each with a task and a beat
 NUMBERS = (f"NW-{number}" for number in itertools.count(93_000))
 
 
@@ -132,6 +134,26 @@ def test_when_the_one_that_listens_ends_another_takes_over(on_rabbitmq, debian, 
         assert frames(second, run)
 
 
+def test_when_postgresql_cuts_every_session_pages_and_runs_go_on(on_rabbitmq, debian, key):
+    with administrator(debian.postgres) as connection:
+        cut = connection.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = 'on_rabbitmq'"
+        ).fetchone()
+    assert cut[0] >= 1
+    assert on_rabbitmq.me.get(on_rabbitmq.url + "northwind/review/").status_code == 200
+    assert paid(on_rabbitmq, key, on_rabbitmq.start(key, next(NUMBERS)))
+
+
+def test_a_web_process_asks_for_twelve_sessions_at_most(on_rabbitmq, debian):
+    page = on_rabbitmq.url + "northwind/review/"
+    with ThreadPoolExecutor(24) as readers:
+        answers = [readers.submit(on_rabbitmq.me.get, page) for _ in range(60)]
+        assert {answer.result().status_code for answer in answers} == {200}
+    with administrator(debian.postgres) as connection:
+        (held,) = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = 'on_rabbitmq'").fetchone()
+    assert held <= 12 + WORKERS_HOLD + 1
+
+
 def test_while_rabbitmq_is_away_a_decision_counts_and_the_run_goes_on_when_it_is_back(on_rabbitmq, debian, key):
     run = on_rabbitmq.start(key, next(NUMBERS))
     on_rabbitmq.wait_for(key, run, "waiting", "approval")
@@ -149,6 +171,20 @@ def hears(product: Product, key: str) -> bool:
     with suppress(InvalidStatus, ConnectionClosed), product.socket() as page:
         return bool(frames(page, product.start(key, next(NUMBERS))))
     return False
+
+
+def test_without_being_asked_the_demo_stays_out_and_the_first_tenant_is_made_by_command(debian, place):
+    urls = debian.prepare("bare")
+    owner = ("--owner", "ann@acme.example", "--password-stdin")
+    with running(place / "bare", demo=False, **urls) as product:
+        made = product.manage("create_tenant", "acme", "Acme Ltd", *owner, said="three long words\n")
+        assert "acme is there" in made.stdout, made.stderr
+        product.sign_in("ann@acme.example", "three long words")
+        assert product.me.get(product.url + "acme/review/").status_code == 200
+        assert not (product.data / "world").exists()
+    assert (
+        "Nobody signs in as" in product.manage("issue_key", "--tenant", "x", "--email", "mara@northwind.example").stderr
+    )
 
 
 def test_while_redis_is_away_the_socket_closes_and_pages_and_decisions_go_on(debian, place):
