@@ -8,7 +8,8 @@ LOGINS = (OWNER, APP)
 LEAST_VERSION = 15
 
 # None of them is a superuser. owner migrates; app serves and owns nothing; cross signs in nowhere: it owns the few
-# functions that look across tenants, so the owner has to be able to hand them over.
+# functions that look across tenants, so the owner has to be able to hand them over. An administrator who is no
+# superuser joins the owner, to make a database that belongs to it.
 ROLES = f"""
 DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{OWNER}') THEN CREATE ROLE {OWNER} LOGIN; END IF;
@@ -17,7 +18,7 @@ DO $$ BEGIN
     IF NOT (pg_has_role('{OWNER}', '{CROSS}', 'MEMBER') AND pg_has_role('{OWNER}', '{APP}', 'MEMBER')) THEN
         GRANT {CROSS}, {APP} TO {OWNER};
     END IF;
-    IF NOT pg_has_role(current_user, '{OWNER}', 'MEMBER') THEN GRANT {OWNER} TO CURRENT_USER; END IF;
+    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN GRANT {OWNER} TO CURRENT_USER; END IF;
 END $$"""
 
 # Whoever connects as somebody else has no business in this database.

@@ -1,6 +1,7 @@
 """bin/up on Debian's PostgreSQL, RabbitMQ and Redis: the same product, nothing embedded, and servers that go away."""
 
 import itertools
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from config.launch.postgres import EmbeddedPostgres
 from tests import servers
 from tests.config.own_product import Product, addresses, administrator, command, frames, running
+from tests.conftest import need
 from tests.crash.stage import wait_for
 
 pytestmark = [pytest.mark.crash, pytest.mark.celery, pytest.mark.timeout(120)]
@@ -59,6 +61,21 @@ def debian(place: Path) -> Iterator[Debian]:
         with administrator(postgres) as connection:
             connection.execute("CREATE ROLE dba LOGIN CREATEROLE CREATEDB PASSWORD 'not a superuser'")
         yield Debian(postgres=postgres, rabbitmq=rabbit, redis=redis_url)
+
+
+def test_the_printed_statements_do_the_same_with_psql_and_may_be_repeated(debian):
+    need("psql")
+    statements = command(".prepare", **addresses(debian.postgres, "by_hand")).stdout
+    where = f"host=127.0.0.1 port={debian.postgres} user=dba password='not a superuser' dbname=postgres"
+    for _ in range(2):
+        done = subprocess.run(["psql", where], input=statements, capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stderr
+    with administrator(debian.postgres) as connection:
+        owner = connection.execute(
+            "SELECT pg_get_userbyid(datdba), has_database_privilege('public', datname, 'CONNECT')"
+            " FROM pg_database WHERE datname = 'by_hand'"
+        ).fetchone()
+    assert owner == ("holdpoint_owner", False)
 
 
 @pytest.fixture(scope="module")
