@@ -34,12 +34,17 @@ def _child(name: str, argv: list[str], place: Path, **env: str) -> Child:
     return child
 
 
+def programs() -> Path:
+    """The directory of the newest PostgreSQL that Debian has here; skips when there is none."""
+    homes = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    wanted("PostgreSQL", bool(homes))
+    return homes[-1].parent
+
+
 @contextmanager
 def postgres(place: Path) -> Iterator[int]:
     """A server of the newest PostgreSQL that Debian has here, with passwords; yields its port. `ADMIN` may make roles."""
-    homes = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    wanted("PostgreSQL", bool(homes))
-    home, port = homes[-1].parent, free_port()
+    home, port = programs(), free_port()
     place.mkdir(parents=True)
     secret = place / "admin-password"
     secret.write_text(PASSWORD)

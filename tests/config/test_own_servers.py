@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
+import psycopg
 import pytest
 import redis
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -20,6 +22,7 @@ from tests.conftest import need
 from tests.crash.stage import wait_for
 
 pytestmark = [pytest.mark.crash, pytest.mark.celery, pytest.mark.timeout(120)]
+JONAS = "jonas@northwind.example"
 WORKERS_HOLD = 4 * 2  # processes, each with a task and a beat
 NUMBERS = (f"NW-{number}" for number in itertools.count(93_000))
 
@@ -169,6 +172,29 @@ def test_a_web_process_asks_for_twelve_sessions_at_most(on_rabbitmq, debian):
     with administrator(debian.postgres) as connection:
         (held,) = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = 'on_rabbitmq'").fetchone()
     assert held <= 12 + WORKERS_HOLD + 1
+
+
+def test_a_dump_by_the_owner_is_whole_and_can_be_restored(on_rabbitmq, debian, place, key):
+    on_rabbitmq.wait_for(key, on_rabbitmq.start(key, next(NUMBERS)), "waiting")
+    dump, programs = str(place / "holdpoint.dump"), servers.programs()
+    how = ["--format=custom", "--enable-row-security", "--file", dump, on_rabbitmq.servers["DATABASE_OWNER_URL"]]
+    subprocess.run([programs / "pg_dump", *how], check=True, capture_output=True, timeout=60)
+    urls = debian.prepare("restored")
+    admin = f"postgresql://{servers.ADMIN}:{quote(servers.PASSWORD, safe='')}@127.0.0.1:{debian.postgres}/restored"
+    how = ["--exit-on-error", "--dbname", admin, dump]
+    subprocess.run([programs / "pg_restore", *how], check=True, capture_output=True, timeout=60)
+    counts = [rows(owner["DATABASE_OWNER_URL"]) for owner in (on_rabbitmq.servers, urls)]
+    assert counts[0] == counts[1]
+    assert min(counts[0].values()) > 0
+    assert command(".manage", "issue_key", "--tenant", "northwind", "--email", JONAS, **urls).stdout.startswith("hp_")
+
+
+def rows(owner_url: str) -> dict[str, int]:
+    with psycopg.connect(owner_url) as connection:
+        return {
+            table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for table in ("tenants_membership", "runs_run", "runs_event", "runs_action", "approvals_approval")
+        }
 
 
 def test_while_rabbitmq_is_away_a_decision_counts_and_the_run_goes_on_when_it_is_back(on_rabbitmq, debian, key):
