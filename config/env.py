@@ -7,10 +7,13 @@ value, for secrets that are mounted.
 
 import os
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+DATABASE = ("postgresql", "postgres")
+BROKER = ("amqp", "amqps", "redis", "rediss")
+REDIS = ("redis", "rediss", "unix")
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -18,7 +21,10 @@ def text(name: str, default: str | None = None) -> str:
     """The value of `name`, or of the file that `name_FILE` points at. Raises when neither is set and there is no default."""
     path = os.environ.get(f"{name}_FILE")
     if path:
-        return Path(path).read_text().strip()
+        try:
+            return Path(path).read_text().strip()
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE names {path}, which cannot be read: {error.strerror}.") from None
     value = os.environ.get(name, default)
     if value is None:
         raise ImproperlyConfigured(f"{name} is not set. Set it, or {name}_FILE, and start again.")
@@ -65,15 +71,23 @@ def pairs(name: str, default: str = "") -> dict[str, str]:
     return found
 
 
-def database(url: str) -> dict:
-    """Django's settings for one PostgreSQL address.
+def address(name: str, schemes: tuple[str, ...], default: str | None = "") -> str:
+    """The address of a server. Refuses other `schemes` without repeating it: it may hold a password."""
+    url = text(name, default)
+    if url:
+        _split(name, url, schemes)
+    return url
+
+
+def database(url: str, name: str = "DATABASE_URL") -> dict:
+    """Django's settings for one PostgreSQL address, the value of `name`.
 
     Accepts `postgresql://user:password@host:port/name?host=/socket/directory&sslmode=require`.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("postgresql", "postgres"):
-        raise ImproperlyConfigured(f"A database address begins with postgresql://, not {parts.scheme}://.")
-    options = dict(parse_qsl(parts.query))
+    parts = _split(name, url, DATABASE)
+    options = {"connect_timeout": "5", **dict(parse_qsl(parts.query))}
+    if not parts.path.strip("/"):
+        raise ImproperlyConfigured(f"{name} names no database. Write it after the last slash, as in /holdpoint.")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
@@ -83,4 +97,21 @@ def database(url: str) -> dict:
         "PORT": options.pop("port", None) or str(parts.port or ""),
         "OPTIONS": {**options, "application_name": "holdpoint"},
         "CONN_HEALTH_CHECKS": True,
+        # A pooler may give every statement another session: no cursor outlives its statement, and Django leaves
+        # prepared statements off, which PgBouncer before 1.21 needs.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
     }
+
+
+def _split(name: str, url: str, schemes: tuple[str, ...]) -> SplitResult:
+    known = " or ".join(f"{scheme}://" for scheme in schemes)
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  raises when it is no number
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is not an address: {error}. It begins with {known}.") from None
+    if parts.scheme not in schemes:
+        raise ImproperlyConfigured(
+            f"{name} begins with {parts.scheme[:20] or 'no scheme'}. It has to begin with {known}."
+        )
+    return parts

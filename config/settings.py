@@ -1,6 +1,7 @@
 """All settings. The environment is read here and nowhere else; there are none that only production has."""
 
 from pathlib import Path
+from typing import Any
 
 from config import env
 from config.logging import LOGGING  # noqa: F401  (Django reads it by name)
@@ -68,10 +69,18 @@ TEMPLATES = [
 
 # The owner migrates; everything else runs as the application role, which owns nothing.
 _ROLE = env.choice("HOLDPOINT_ROLE", "app", ("app", "owner"))
-_URL = env.text("DATABASE_OWNER_URL" if _ROLE == "owner" else "DATABASE_URL", "postgresql:///holdpoint")
-DATABASES = {"default": env.database(_URL)}
+_NAME = "DATABASE_OWNER_URL" if _ROLE == "owner" else "DATABASE_URL"
+_URL = env.address(_NAME, env.DATABASE, "postgresql:///holdpoint")
+DATABASES = {"default": env.database(_URL, _NAME)}
 DATABASES["default"]["CONN_MAX_AGE"] = int(env.number("HOLDPOINT_CONNECTION_AGE", 60, least=0, most=86400))
-DATABASE_DIRECT_URL = env.text("DATABASE_DIRECT_URL", _URL)  # LISTEN needs a session of its own
+# A web process answers every request in a thread of its own: it shares this many connections (config.asgi asks for
+# them). The threads of a worker keep theirs, so there is none to share.
+_SHARED = int(env.number("HOLDPOINT_WEB_CONNECTIONS", 0, least=0, most=500))
+if _SHARED:
+    DATABASES["default"]["CONN_MAX_AGE"] = 0  # back to the others after each request
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _SHARED, "timeout": 5.0}
+# LISTEN needs a session of its own, which a pooler does not give.
+DATABASE_DIRECT_URL = env.address("DATABASE_DIRECT_URL", env.DATABASE, _URL)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "tenants.User"
@@ -129,14 +138,22 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
-# Every web process listens to PostgreSQL itself and hands news on in its own memory.
-CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 500}}}
+# Without Redis every web process listens to PostgreSQL itself and hands news on in its own memory. With Redis one
+# of them listens, and Redis hands on to all. News only: losing it loses nothing, and pages poll meanwhile.
+REDIS_URL = env.address("REDIS_URL", env.REDIS)
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 500}}
+}
+if REDIS_URL:
+    _HOST = {"address": REDIS_URL, "socket_connect_timeout": 2.0, "health_check_interval": 10}
+    CHANNEL_LAYERS["default"] = {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {"hosts": [_HOST], "prefix": "holdpoint", "capacity": 500, "expiry": 30},
+    }
 
-BROKER_URL = env.text("BROKER_URL", "")
-HOLDPOINT_DISPATCH = {
-    "embedded": "runs.embedded.NotifyDispatch",
-    "celery": "runs.tasks.CeleryDispatch",
-}[env.choice("HOLDPOINT_DISPATCH", "celery" if BROKER_URL else "embedded", ("embedded", "celery"))]
+BROKER_URL = env.address("BROKER_URL", env.BROKER)
+HOLDPOINT_DISPATCH = "config.dispatch.CeleryDispatch" if BROKER_URL else "runs.embedded.NotifyDispatch"
+HOLDPOINT_WORKER_PROCESSES = int(env.number("HOLDPOINT_WORKER_PROCESSES", 4, least=1, most=256))  # of a Celery worker
 HOLDPOINT_GATE = "approvals.gate.PolicyGate"
 HOLDPOINT_BOUNDARIES = env.text("HOLDPOINT_BOUNDARIES", "")  # dotted path of a hook that fault tests install
 HOLDPOINT_LEASE_SECONDS = env.number("HOLDPOINT_LEASE_SECONDS", 10, least=0.5, most=300)

@@ -12,6 +12,7 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.urls import path
+from redis.exceptions import RedisError
 
 from runs import news
 from tenants import errors, people
@@ -19,6 +20,7 @@ from tenants.permissions import LOOK
 
 log = logging.getLogger(__name__)
 RIGHTS_FOR_S = 10.0  # how long a look at the viewer's rights counts
+LISTENER = 0x484F_0003  # advisory lock of the one web process that listens when Redis hands on; see scoping.Lock
 GATHER_S = 0.1  # news of one run within this time becomes one frame
 
 
@@ -90,7 +92,11 @@ class Live(AsyncJsonWebsocketConsumer):
 
 
 class Hub:
-    """Listens to PostgreSQL once in this web process and hands news to the sockets in it."""
+    """Listens to PostgreSQL for this web process and hands news to the sockets in it.
+
+    With Redis the sockets of all web processes hear what one of them hands on, so only the holder of an advisory lock
+    listens; the lock goes with its session, and the next to ask takes over.
+    """
 
     def __init__(self) -> None:
         self._task: asyncio.Task | None = None
@@ -104,12 +110,19 @@ class Hub:
             try:
                 direct = await psycopg.AsyncConnection.connect(settings.DATABASE_DIRECT_URL, autocommit=True)
                 async with direct:
-                    await direct.execute(f"LISTEN {news.CHANNEL}")
-                    async for notice in direct.notifies():
-                        await self._hand_on(json.loads(notice.payload))
-            except psycopg.Error:
+                    if await self._listens_here(direct):
+                        await direct.execute(f"LISTEN {news.CHANNEL}")
+                        async for notice in direct.notifies():
+                            await self._hand_on(json.loads(notice.payload))
+            except (psycopg.Error, RedisError):
                 log.warning("listening for news was interrupted; pages poll meanwhile", exc_info=True)
-                await asyncio.sleep(1)
+            await asyncio.sleep(1)
+
+    async def _listens_here(self, direct: psycopg.AsyncConnection) -> bool:
+        if not settings.REDIS_URL:
+            return True
+        found = await (await direct.execute("SELECT pg_try_advisory_lock(%s, 0)", [LISTENER])).fetchone()
+        return bool(found and found[0])
 
     async def _hand_on(self, frame: dict[str, Any]) -> None:
         layer = get_channel_layer()

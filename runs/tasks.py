@@ -4,17 +4,22 @@ import logging
 import threading
 import time
 
+from amqp.exceptions import AMQPError
 from celery import shared_task
 from django.conf import settings
 from django.db import DatabaseError, connection
 from kombu.exceptions import OperationalError
 
 from runs import agents
-from runs.engine import recovery
+from runs.engine import inboxes, recovery
 from runs.engine.worker import Incarnation
 
 log = logging.getLogger(__name__)
 WORKFLOWS = agents.__all__
+SWEEP_S = 0.5  # sweeps that gathered while no worker lived are one sweep
+STALE_AFTER_S = 3600  # see config.celery
+AWAY = (OperationalError, OSError, AMQPError)  # how a broker that is away or going is noticed
+_next_sweep = {"at": 0.0}  # monotonic, of this process
 _mine: dict[str, Incarnation] = {}
 _lock = threading.Lock()
 
@@ -24,8 +29,8 @@ class CeleryDispatch:
 
     def wake(self) -> None:
         try:
-            look.apply_async(retry=False)
-        except OperationalError:
+            look.apply_async(retry=False, expires=STALE_AFTER_S)
+        except AWAY:
             log.warning("the broker is away; the sweep will find the run")
 
 
@@ -41,8 +46,17 @@ def look() -> None:
 @shared_task(name="runs.sweep")
 def sweep() -> None:
     """What is due, taken over or expired; then a hint, in case one was lost."""
+    if time.monotonic() < _next_sweep["at"]:
+        return
+    _next_sweep["at"] = time.monotonic() + SWEEP_S
     recovery.sweep()
     CeleryDispatch().wake()
+
+
+@shared_task(name="runs.read_inboxes")
+def read_inboxes() -> None:
+    """Mails that came in become events. Two looks at once are harmless: each mail counts once."""
+    inboxes.read_all()
 
 
 def _incarnation() -> Incarnation:

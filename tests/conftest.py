@@ -61,7 +61,12 @@ def cast(database: None) -> Cast:
 
 def need(tool: str) -> None:
     """Skip when `tool` is not on this machine; in continuous integration that is a failure."""
-    if shutil.which(tool) is None:
+    wanted(tool, shutil.which(tool) is not None)
+
+
+def wanted(tool: str, there: bool) -> None:
+    """The same for a program that is not found by its name alone."""
+    if not there:
         reason = f"{tool} is not installed"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)

@@ -14,6 +14,8 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8000, help="port of the web pages on 127.0.0.1 (default 8000)")
     parser.add_argument("--data", default="", help="directory of the data (default .data beside the code)")
     parser.add_argument("--json", action="store_true", help="print one line of JSON when ready, nothing else")
+    how = "with the demo's tenants and outside world, or without (default: only with the embedded database)"
+    parser.add_argument("--demo", action=argparse.BooleanOptionalAction, default=None, help=how)
     options = parser.parse_args()
     if not 0 <= options.port <= 65535:
         parser.error("--port takes a number from 0 to 65535; 0 picks a free one")
@@ -21,7 +23,8 @@ def main() -> int:
     called_from = Path(os.environ.get("HOLDPOINT_CALLED_FROM", "."))
     data = called_from / options.data if options.data else root / ".data"
     try:
-        return supervisor.Supervisor(root=root, data=data.absolute(), port=options.port, as_json=options.json).run()
+        given = {"port": options.port, "as_json": options.json, "demo": options.demo}
+        return supervisor.Supervisor(root=root, data=data.absolute(), **given).run()
     except Trouble as trouble:
         print(f"Holdpoint did not start: {trouble}", file=sys.stderr)
         return 1

@@ -18,9 +18,13 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from config.launch import roles
 from config.launch.children import Trouble, dying_with_parent
+from config.launch.roles import APP, OWNER
 
-SUPERUSER, OWNER, APP, CROSS = "holdpoint_super", "holdpoint_owner", "holdpoint_app", "holdpoint_cross"
+__all__ = ["APP", "OWNER", "SUPERUSER", "EmbeddedPostgres"]
+
+SUPERUSER = "holdpoint_super"
 SETTINGS = {
     "listen_addresses": "",
     "shared_buffers": "128MB",
@@ -98,11 +102,7 @@ class EmbeddedPostgres:
     def create_database(self, name: str, template: str = "template0") -> bool:
         """Make `name`, owned by the owner role; False when it exists."""
         with psycopg.connect(self.url(SUPERUSER, "postgres"), autocommit=True) as connection:
-            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
-                return False
-            statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
-            connection.execute(statement.format(*map(sql.Identifier, (name, OWNER, template))))
-        return True
+            return roles.create_database(connection, name, template)
 
     def drop_database(self, name: str) -> None:
         with psycopg.connect(self.url(SUPERUSER, "postgres"), autocommit=True) as connection:
@@ -167,14 +167,8 @@ class EmbeddedPostgres:
                 time.sleep(0.02)
 
     def _make_roles(self) -> None:
-        """owner (migrates), app (owns nothing) and cross (no login), none of them a superuser."""
         with psycopg.connect(self.url(SUPERUSER, "postgres"), autocommit=True) as connection:
-            have = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
-            for role, login in ((CROSS, "NOLOGIN"), (APP, "LOGIN"), (OWNER, "LOGIN")):
-                if role not in have:
-                    connection.execute(sql.SQL("CREATE ROLE {} " + login).format(sql.Identifier(role)))
-            if OWNER not in have:
-                connection.execute(f"GRANT {CROSS}, {APP} TO {OWNER}")
+            roles.make(connection)
 
 
 def _unprivileged() -> pwd.struct_passwd | None:

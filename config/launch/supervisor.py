@@ -13,19 +13,24 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from config.launch import servers
 from config.launch.children import Child, Trouble
 from config.launch.postgres import APP, OWNER, EmbeddedPostgres
 
 READY_WITHIN_S = 60
 WORLD = ("orders", "ledger", "register", "press", "mailbox")
 DATABASE = "holdpoint"
+OWNERS_ONLY = ("DATABASE_OWNER_URL", "DATABASE_OWNER_URL_FILE")
 
 
 class Supervisor:
     """One running product over one data directory."""
 
-    def __init__(self, *, root: Path, data: Path, port: int, as_json: bool) -> None:
+    def __init__(self, *, root: Path, data: Path, port: int, as_json: bool, demo: bool | None = None) -> None:
+        """`demo` None: the demo comes with the embedded database, and never into somebody's own unasked."""
         self.root, self.data, self.port, self.as_json = root, data, port, as_json
+        self.given = servers.as_given()
+        self.demo = not self._own_database() if demo is None else demo
         self.children: list[Child] = []
         self.postgres: EmbeddedPostgres | None = None
         self._ending = False
@@ -34,6 +39,7 @@ class Supervisor:
         """Start, tell, tend until SIGINT or SIGTERM, end. Raises `Trouble` when it cannot start."""
         for sign in (signal.SIGINT, signal.SIGTERM):
             signal.signal(sign, self._end)
+        servers.check()
         self.data.mkdir(parents=True, exist_ok=True)
         lock = self._lock()
         try:
@@ -74,42 +80,56 @@ class Supervisor:
     def _start(self) -> None:
         self.port = _free_port(self.port)
         env = self._environment()
-        world = [self._world(name, env) for name in WORLD]
+        world = [self._world(name, env) for name in WORLD] if self.demo else []
         self._database(env)
         for child in world:
             self._learn(child, env)
         self._private(self.data / "environment.json", json.dumps(env))
-        whole = {**os.environ, **env}
-        self._add("web", self._web(), whole)
+        serving = {name: value for name, value in {**os.environ, **env}.items() if name not in OWNERS_ONLY}
+        self._add("web", self._web(), serving)
         for name, argv in self._workers().items():
-            self._add(name, argv, whole)
-        accounts = json.loads(self._manage(["load_demo", "--json"], whole).splitlines()[-1])["accounts"]
+            self._add(name, argv, serving)
+        accounts = self._load_demo(serving) if self.demo else []
         url = f"http://127.0.0.1:{self.port}/"
         self._wait_until_ready(url)
         self._tell(url, accounts, env)
 
+    def _own_database(self) -> bool:
+        return bool({"DATABASE_URL", "DATABASE_URL_FILE"} & set(self.given))
+
     def _environment(self) -> dict[str, str]:
+        """What this start adds to its environment; bin/manage reads it beside a running product."""
         key = self.data / "secret-key"
         if not key.exists():
             self._private(key, secrets.token_urlsafe(48))
-        kept = {name: os.environ[name] for name in ("BROKER_URL", "REDIS_URL") if name in os.environ}
-        kept["HOLDPOINT_SALES_PASSWORD"] = os.environ.get("HOLDPOINT_SALES_PASSWORD", "holdpoint-demo")
-        kept["HOLDPOINT_INBOXES"] = os.environ.get("HOLDPOINT_INBOXES", "northwind=sales@northwind.example")
-        return kept | {"HOLDPOINT_SECRET_KEY": os.environ.get("HOLDPOINT_SECRET_KEY", key.read_text())}
+        env = dict(self.given)
+        if not {"HOLDPOINT_SECRET_KEY", "HOLDPOINT_SECRET_KEY_FILE"} & set(os.environ):
+            env["HOLDPOINT_SECRET_KEY"] = key.read_text()
+        env["HOLDPOINT_ENVIRONMENT"] = os.environ.get("HOLDPOINT_ENVIRONMENT", "demo" if self.demo else "production")
+        if self.demo:
+            env["HOLDPOINT_SALES_PASSWORD"] = os.environ.get("HOLDPOINT_SALES_PASSWORD", "holdpoint-demo")
+            env["HOLDPOINT_INBOXES"] = os.environ.get("HOLDPOINT_INBOXES", "northwind=sales@northwind.example")
+        return env
 
     def _database(self, env: dict[str, str]) -> None:
         """The embedded server unless DATABASE_URL names another; then its schema, as the owner role."""
-        if "DATABASE_URL" in os.environ:
-            env["DATABASE_URL"] = os.environ["DATABASE_URL"]
-            env["DATABASE_OWNER_URL"] = os.environ.get("DATABASE_OWNER_URL", "")
-        else:
+        if not self._own_database():
             self.postgres = EmbeddedPostgres(self.data)
             self.postgres.start()
             self.postgres.create_database(DATABASE)
-            env["DATABASE_URL"] = self.postgres.url(APP, DATABASE)
+            env["DATABASE_URL"] = env["DATABASE_DIRECT_URL"] = self.postgres.url(APP, DATABASE)
             env["DATABASE_OWNER_URL"] = self.postgres.url(OWNER, DATABASE)
-        if env["DATABASE_OWNER_URL"]:
-            self._manage(["migrate", "-v0", "--skip-checks"], {**os.environ, **env, "HOLDPOINT_ROLE": "owner"})
+        whole = {**os.environ, **env}
+        if set(OWNERS_ONLY) & set(env):
+            self._manage(["migrate", "-v0", "--skip-checks"], {**whole, "HOLDPOINT_ROLE": "owner"})
+        elif self._manage_ends_with(["migrate", "--check", "-v0", "--skip-checks"], whole):
+            raise Trouble(
+                "The database is not at this version's schema. Run bin/manage migrate with DATABASE_OWNER_URL, or set"
+                " that for this start."
+            )
+
+    def _load_demo(self, env: dict[str, str]) -> list[dict]:
+        return json.loads(self._manage(["load_demo", "--json"], env).splitlines()[-1])["accounts"]
 
     def _world(self, name: str, env: dict[str, str]) -> Child:
         argv = [sys.executable, "-m", f"config.world.{name}", "--port", "0", "--data", str(self.data / "world")]
@@ -146,11 +166,11 @@ class Supervisor:
         ]
 
     def _workers(self) -> dict[str, list[str]]:
-        if os.environ.get("BROKER_URL"):
+        if servers.address("BROKER_URL"):
             celery = [sys.executable, "-m", "celery", "-A", "config.celery"]
             schedule = str(self.data / "celerybeat-schedule")
             return {
-                "worker": [*celery, "worker", "--concurrency", "4", "--loglevel", "WARNING"],
+                "worker": [*celery, "worker", "--without-gossip", "--without-mingle", "--loglevel", "WARNING"],
                 "beat": [*celery, "beat", "--schedule", schedule, "--loglevel", "WARNING"],
             }
         return {"worker": [sys.executable, "manage.py", "worker"]}
@@ -163,12 +183,22 @@ class Supervisor:
         return child
 
     def _manage(self, argv: list[str], env: dict[str, str]) -> str:
-        done = subprocess.run(
-            [sys.executable, "manage.py", *argv], cwd=self.root, env=env, capture_output=True, text=True
-        )
+        """What the command prints. Raises `Trouble` with the last line of what it complains of."""
+        done = self._run(argv, env)
         if done.returncode:
-            raise Trouble(f"manage.py {argv[0]} failed:\n{done.stderr.strip()[-1500:]}")
+            log = self.data / "logs" / f"{argv[0]}.log"
+            log.parent.mkdir(parents=True, exist_ok=True)
+            self._private(log, done.stderr)
+            said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise Trouble(f"manage.py {argv[0]} failed: {said[:400]} The whole of it is in {log}.")
         return done.stdout
+
+    def _manage_ends_with(self, argv: list[str], env: dict[str, str]) -> int:
+        return self._run(argv, env).returncode
+
+    def _run(self, argv: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "manage.py", *argv]
+        return subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True)
 
     def _wait_until_ready(self, url: str) -> None:
         until = time.monotonic() + READY_WITHIN_S
@@ -191,10 +221,14 @@ class Supervisor:
         if self.as_json:
             print(json.dumps({"url": url, "accounts": accounts}), flush=True)
             return
-        lines = [f"\nHoldpoint is ready: {url}", "", "Sign in with one of these (the demo):"]
-        lines += [f"  {a['role']:9} {a['email']:29} {a['password']}   {a['tenant']}" for a in accounts]
-        lines += ["", f"The customers' mailbox: {env['HOLDPOINT_MAILBOX_URL']}", "Ctrl-C ends everything.", ""]
-        print("\n".join(lines), flush=True)
+        lines = [f"\nHoldpoint is ready: {url}", ""]
+        if self.demo:
+            lines += ["Sign in with one of these (the demo):"]
+            lines += [f"  {a['role']:9} {a['email']:29} {a['password']}   {a['tenant']}" for a in accounts]
+            lines += ["", f"The customers' mailbox: {env['HOLDPOINT_MAILBOX_URL']}"]
+        else:
+            lines += ["A first tenant and its owner: bin/manage create_tenant SLUG NAME --owner EMAIL"]
+        print("\n".join([*lines, "Ctrl-C ends everything.", ""]), flush=True)
 
     def _stop(self) -> None:
         for name in ("web", "worker", "beat", *WORLD):

@@ -5,16 +5,17 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conformance import dispatchers
-from tests.conftest import need
 from tests.crash import desk
 from tests.crash.joined import joined
 from tests.crash.stage import Stage, staged
 
 LEASE_S = 1.5
-KINDS = {"embedded": "runs.embedded.NotifyDispatch", "celery": "runs.tasks.CeleryDispatch"}
+CELERY = "config.dispatch.CeleryDispatch"
+KINDS = {"embedded": "runs.embedded.NotifyDispatch", "redis": CELERY, "rabbitmq": CELERY}
+BROKERS = [pytest.param(name, marks=pytest.mark.celery) for name in ("redis", "rabbitmq")]
 
 
-@pytest.fixture(scope="module", params=[pytest.param("embedded"), pytest.param("celery", marks=pytest.mark.celery)])
+@pytest.fixture(scope="module", params=[pytest.param("embedded"), *BROKERS])
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -26,12 +27,10 @@ def stage(kind: str, tmp_path_factory, django_db_blocker) -> Iterator[Stage]:
         with staged(place, lease_s=LEASE_S) as made, django_db_blocker.unblock(), joined(made):
             yield made
         return
-    need("redis-server")
-    port = dispatchers.free_port()
-    url = f"redis://127.0.0.1:{port}/0"
-    with staged(place, lease_s=LEASE_S, worker_argv=dispatchers.WORKER, BROKER_URL=url) as made:
-        with dispatchers.broker(made, port), django_db_blocker.unblock(), joined(made), dispatchers.speaking_to(url):
-            yield made
+    with dispatchers.BROKERS[kind](place.parent / "broker") as url:
+        with staged(place, lease_s=LEASE_S, worker_argv=dispatchers.WORKER, BROKER_URL=url) as made:
+            with dispatchers.beat(made), django_db_blocker.unblock(), joined(made), dispatchers.speaking_to(url):
+                yield made
 
 
 @pytest.fixture(scope="module")

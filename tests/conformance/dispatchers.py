@@ -1,15 +1,15 @@
 """The two dispatchers as processes: what starts them, and a dispatch that loses every message."""
 
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-import redis
 from kombu import pools
 
-from config.celery import app
-from tests.crash.stage import Stage, end, wait_for
+from config.celery import app, transport
+from tests import servers
+from tests.crash.stage import Stage, end
 
 CELERY = [sys.executable, "-m", "celery", "-A", "config.celery"]
 WORKER = [*CELERY, "worker", "--concurrency", "2", "--loglevel", "INFO"]
@@ -22,32 +22,29 @@ class Loses:
         return
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+@contextmanager
+def _redis(place: Path) -> Iterator[str]:
+    with servers.redis(place, servers.free_port()) as url:
+        yield url
 
 
 @contextmanager
-def broker(stage: Stage, port: int) -> Iterator[None]:
-    """A redis-server of our own that keeps nothing, and the beat that asks for sweeps."""
-    memory = ["--save", "", "--appendonly", "no", "--dir", str(stage.data)]
-    server = stage.spawn("redis", ["redis-server", "--bind", "127.0.0.1", "--port", str(port), *memory])
-    beat = stage.spawn("beat", [*CELERY, "beat", "--schedule", str(stage.data / "schedule"), "--loglevel", "WARNING"])
+def _rabbitmq(place: Path) -> Iterator[str]:
+    with servers.rabbitmq(place) as node:
+        yield node.url
+
+
+BROKERS = {"redis": _redis, "rabbitmq": _rabbitmq}
+
+
+@contextmanager
+def beat(stage: Stage) -> Iterator[None]:
+    """The process that asks for sweeps."""
+    child = stage.spawn("beat", [*CELERY, "beat", "--schedule", str(stage.data / "schedule"), "--loglevel", "WARNING"])
     try:
-        with redis.Redis(port=port) as client:
-            wait_for(lambda: answers(client), "answer of redis-server")
         yield
     finally:
-        end(beat)
-        end(server)
-
-
-def answers(client: redis.Redis) -> bool:
-    try:
-        return client.ping()
-    except redis.ConnectionError:
-        return False
+        end(child)
 
 
 @contextmanager
@@ -65,3 +62,4 @@ def _turn(url: str) -> None:
     pools.reset()
     app.amqp._producer_pool = app._pool = None
     app.conf.broker_url = url
+    app.conf.broker_transport_options = transport(url or "")

@@ -12,9 +12,11 @@ import pytest
 from django.utils.module_loading import import_string
 
 from runs.states import RunStatus
+from tests import servers
 from tests.conformance import dispatchers
 from tests.crash.stage import ROOT, wait_for
 
+LOADED = "import django; django.setup(); from runs import dispatch as d; d._load(d.settings.HOLDPOINT_DISPATCH)"
 NUMBERS = (f"NW-{number}" for number in itertools.count(92_000))
 
 
@@ -63,7 +65,8 @@ def parent(pid):
 
 
 def test_a_broker_that_is_away_costs_time_and_nothing_else(workers, people, kind):
-    away = f"redis://127.0.0.1:{dispatchers.free_port()}/0"
+    scheme = "amqp" if kind == "rabbitmq" else "redis"
+    away = f"{scheme}://127.0.0.1:{servers.free_port()}/"
     with dispatchers.speaking_to(away):
         began = time.monotonic()
         run = people.start(next(NUMBERS))
@@ -72,9 +75,12 @@ def test_a_broker_that_is_away_costs_time_and_nothing_else(workers, people, kind
 
 
 @pytest.mark.celery
-def test_the_web_process_sends_its_messages_to_the_configured_broker():
+@pytest.mark.parametrize("first", ["import config.asgi", LOADED])
+def test_every_process_sends_its_messages_to_the_configured_broker(first):
     url = "redis://127.0.0.1:1/7"
-    look = "import config.asgi; from runs import tasks; print(tasks.look.app.conf.broker_url)"
+    look = "from runs import tasks; print(tasks.look.app.conf.broker_url)"
     env = os.environ | {"BROKER_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings"}
-    said = subprocess.run([sys.executable, "-c", look], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [sys.executable, "-c", f"{first}; {look}"], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+    )
     assert said.stdout.strip() == url
