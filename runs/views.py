@@ -15,7 +15,7 @@ from runs.forms import ReasonForm, SettleForm, StopForm, TicketForm
 from runs.models import Action
 from tenants import flags, scoping
 from tenants.entry import member
-from tenants.permissions import START
+from tenants.permissions import MANAGE, START
 
 
 @require_GET
@@ -235,7 +235,14 @@ def stops(request: Any) -> HttpResponse:
 @require_POST
 @member
 def lifts(request: Any, stop_id: uuid.UUID) -> HttpResponse:
-    flags.lift(actor=request.actor, stop=stopping.stop_of(request.actor, stop_id))
+    stop = stopping.stop_of(request.actor, stop_id)
+    request.actor.require(MANAGE)
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Say why it may go on: it stands in the history beside your name.")
+        return redirect("runs:stops", tenant=request.actor.tenant.slug)
+    held = stopping.held_by(request.actor, stop)
+    flags.lift(actor=request.actor, stop=stop, reason=form.cleaned_data["reason"], held=held)
     messages.success(request, "Lifted. What waited goes on by itself, each action after its own check.")
     return redirect("runs:stops", tenant=request.actor.tenant.slug)
 

@@ -17,19 +17,30 @@ from runs.engine import inboxes
 from runs.engine.context import Context
 from runs.engine.parallel import Branch
 from runs.engine.workflows import workflow
+from runs.models import Run
+from runs.states import RUN_OPEN
 from runs.tools import research
-from tenants import features
+from tenants import features, scoping
 
 FOLLOW_UP_AFTER = timedelta(days=3)
 MOST_DRAFTS = 3  # after that many refusals the lead is left alone
 MOST_REPAIRS = 3
 SOURCE_S = 5.0  # seconds that each source has to answer
 FIRST, FOLLOW_UP = "first mail", "follow-up"
+
+
+def open_leads() -> list[tuple[str, str]]:
+    """Leads with an open run: what a share of follow-ups is taken of."""
+    runs = Run.objects.filter(tenant_id=scoping.current(), workflow__name="outbound", status__in=RUN_OPEN)
+    return list(runs.order_by("id").values_list("subject", "title")[:1000])
+
+
 FOLLOW_UPS = features.declare(
     "follow_up_enabled",
     title="Follow up after three days",
     what="A lead that did not answer within three days gets one follow-up, which is held like the first mail.",
     default=True,
+    units=open_leads,
 )
 
 

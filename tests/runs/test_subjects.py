@@ -104,8 +104,8 @@ def replied(cast, lead: str, words: str = "yes") -> None:
 
 
 def test_of_two_runs_on_one_subject_the_second_waits_and_then_finds_nothing_to_do(cast, lead):
-    first, second = begun(cast, lead, "wait"), begun(cast, lead)
-    carry_out(first)
+    first = carry_out(begun(cast, lead, "wait"))
+    second = carry_out(begun(cast, lead))
     assert (fresh(first).status, fresh(first).waiting_for) == ("waiting", "event")
     assert (fresh(second).status, fresh(second).waiting_for) == ("waiting", "slot")
     replied(cast, lead)
@@ -116,8 +116,8 @@ def test_of_two_runs_on_one_subject_the_second_waits_and_then_finds_nothing_to_d
 
 
 def test_a_cancelled_run_lets_the_next_one_have_its_turn(cast, lead):
-    first, second = begun(cast, lead, "wait", HOLD), begun(cast, lead, rules=HOLD)
-    carry_out(first)
+    first = carry_out(begun(cast, lead, "wait", HOLD))
+    second = carry_out(begun(cast, lead, rules=HOLD))
     assert fresh(second).waiting_for == "slot"
     operations.cancel(actor=cast.dave, run_id=first.pk, reason="wrong lead")
     policies.publish(actor=cast.alice, rules=ALLOW, note="test")
@@ -126,16 +126,17 @@ def test_a_cancelled_run_lets_the_next_one_have_its_turn(cast, lead):
 
 def test_a_retried_run_keeps_its_turn(cast, lead):
     outside.fail(lead, errors.Declined("no such box"))
-    first, second = begun(cast, lead), begun(cast, lead)
-    assert carry_out(first).status == "paused"
+    first = carry_out(begun(cast, lead))
+    second = begun(cast, lead)
+    assert first.status == "paused"
     following = operations.retry(actor=cast.dave, run_id=first.pk, reason="the box exists now")
     assert carry_out(following).result == {"outcome": "said hello"}
     assert carry_out(second).result["outcome"] == "nothing to do"
 
 
 def test_a_deed_is_done_once_even_when_the_turn_was_lost(cast, lead):
-    first, second = begun(cast, lead, rules=HOLD), begun(cast, lead, rules=HOLD)
-    carry_out(first)
+    first = carry_out(begun(cast, lead, rules=HOLD))
+    second = begun(cast, lead, rules=HOLD)
     inside(first, lambda: Subject.objects.filter(key=lead).update(holder=None))
     _now(second)
     carry_out(second)
