@@ -41,6 +41,13 @@ RULES = {
             "why": "A confirmation goes only to the customer on the order.",
         },
         {
+            "name": "sales-mails",
+            "match": {"tool": "send_outreach"},
+            "then": "hold",
+            "why": "A sales e-mail leaves the company, so one reviewer reads it first.",
+            "expires_after_s": 86400,
+        },
+        {
             "name": "take-back",
             "match": {"tool": "reverse_refund"},
             "then": "hold",
@@ -114,7 +121,8 @@ def _user(email: str, name: str) -> User:
 def _tenant(slug: str, name: str, currency: str, users: Sequence[tuple[User, str]]) -> None:
     owner = people.add_tenant(slug=slug, name=name, currency=currency, owner=users[0][0])
     members: list[Membership] = [people.add_member(actor=owner, user=user, role=role) for user, role in users[1:]]
-    operations.set_up_workflow(actor=owner, name="refund_desk", note="first release")
+    for name in ("refund_desk", "outbound"):
+        operations.set_up_workflow(actor=owner, name=name, note="first release")
     policies.publish(actor=owner, rules=RULES, note="the demo's rules")
     people.add_member(actor=owner, user=users[0][0], role=users[0][1])
     if members:

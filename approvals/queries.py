@@ -315,3 +315,13 @@ def for_run(actor: Actor, run_id: uuid.UUID) -> Approval | None:
     """The newest request of a run."""
     with scoping.tenant(actor.tenant.pk):
         return Approval.objects.filter(tenant=actor.tenant, run_id=run_id).order_by("-id").first()
+
+
+def votes_of(actor: Actor, user_id: uuid.UUID) -> tuple[int, int]:
+    """How many open requests hold an approval of this person, and how many of those would lack one without it."""
+    with scoping.tenant(actor.tenant.pk):
+        given = Vote.objects.filter(tenant=actor.tenant, voter_id=user_id, answer=Answer.APPROVE, withdrawn_at=None)
+        counted = Approval.objects.filter(
+            tenant=actor.tenant, status__in=states.OPEN, pk__in=given.values("approval_id")
+        )
+        return counted.count(), counted.filter(status=ApprovalStatus.APPROVED).count()

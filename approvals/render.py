@@ -180,10 +180,34 @@ def _mail(value: Any, snapshot: dict[str, Any]) -> Card:
     )
 
 
+def _outreach(value: Any, snapshot: dict[str, Any]) -> Card:
+    words = len(value.text.split())
+    return Card(
+        renderer="send_outreach 1",
+        sentence=(
+            Part(text="Write to "),
+            Part(text=value.name, variable=True),
+            Part(text=" at "),
+            Part(text=value.company, variable=True),
+            Part(text=": "),
+            Part(text=value.subject, variable=True),
+            Part(text="."),
+        ),
+        facts=(
+            Fact(label="To", value=value.to, note="1 recipient, no copies"),
+            Fact(label="Subject", value=value.subject, note=f"{words} words"),
+            Fact(label="Can it be undone?", value="No", note="It leaves the company at once"),
+        ),
+        changes=(),
+        text=value.text,
+    )
+
+
 RENDERERS: dict[tuple[str, int], Renderer] = {
     ("refund_payment", 1): _refund,
     ("reverse_refund", 1): _reversal,
     ("send_email", 1): _mail,
+    ("send_outreach", 1): _outreach,
 }
 
 

@@ -11,5 +11,6 @@ urlpatterns = [
     path("review/<uuid:approval_id>/", views.card, name="card"),
     path("review/<uuid:approval_id>/decisions/", views.decide, name="decisions"),
     path("review/of-run/<uuid:run_id>/", views.for_run, name="for_run"),
+    path("review/votes-of/<uuid:user_id>/", views.votes_of, name="votes_of"),
     path("decided/", views.decided, name="decided"),
 ]

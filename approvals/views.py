@@ -111,3 +111,11 @@ def for_run(request: Any, run_id: uuid.UUID) -> HttpResponse:
     if found is None:
         raise errors.NotFound("This run has asked for nothing yet.")
     return redirect("approvals:card", tenant=request.actor.tenant.slug, approval_id=found.pk)
+
+
+@require_GET
+@member
+def votes_of(request: Any, user_id: uuid.UUID) -> HttpResponse:
+    """A fragment for the page of members: what counts on this person's vote."""
+    open_now, lacking = queries.votes_of(request.actor, user_id)
+    return render(request, "approvals/_votes.html", {"open": open_now, "lacking": lacking})

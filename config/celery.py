@@ -40,6 +40,13 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_connection_timeout=ANSWERS_WITHIN_S,
     broker_transport_options=transport(settings.BROKER_URL),
-    beat_schedule={"sweep": {"task": "runs.sweep", "schedule": 1.0, "options": {"expires": STALE_AFTER_S}}},
+    beat_schedule={
+        "sweep": {"task": "runs.sweep", "schedule": 1.0, "options": {"expires": STALE_AFTER_S}},
+        "inboxes": {
+            "task": "runs.read_inboxes",
+            "schedule": settings.HOLDPOINT_INBOX_SECONDS,
+            "options": {"expires": settings.HOLDPOINT_INBOX_SECONDS},
+        },
+    },
 )
 app.autodiscover_tasks(["runs"])

@@ -60,6 +60,17 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
+def pairs(name: str, default: str = "") -> dict[str, str]:
+    """`key=value` pairs separated by commas, in the order they are written."""
+    found = {}
+    for word in words(name, default):
+        key, equals, value = word.partition("=")
+        if not equals or not key.strip() or not value.strip():
+            raise ImproperlyConfigured(f"{name} has {word!r}. Write name=value pairs, separated by commas.")
+        found[key.strip()] = value.strip()
+    return found
+
+
 def address(name: str, schemes: tuple[str, ...], default: str | None = "") -> str:
     """The address of a server. Refuses other `schemes` without repeating it: it may hold a password."""
     url = text(name, default)

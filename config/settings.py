@@ -159,9 +159,16 @@ HOLDPOINT_BOUNDARIES = env.text("HOLDPOINT_BOUNDARIES", "")  # dotted path of a 
 HOLDPOINT_LEASE_SECONDS = env.number("HOLDPOINT_LEASE_SECONDS", 10, least=0.5, most=300)
 HOLDPOINT_WORKER_THREADS = int(env.number("HOLDPOINT_WORKER_THREADS", 8, least=1, most=256))
 HOLDPOINT_TOOL_TIMEOUT_SECONDS = env.number("HOLDPOINT_TOOL_TIMEOUT_SECONDS", 10, least=0.1, most=600)
+# Secrets by name, as references (env:NAME or file:/path), read when a tool needs one.
+HOLDPOINT_CREDENTIALS = env.pairs("HOLDPOINT_CREDENTIALS", "inbox:northwind=env:HOLDPOINT_SALES_PASSWORD")
+HOLDPOINT_INBOXES = env.pairs("HOLDPOINT_INBOXES")  # slug of a tenant = address whose mail is read
+HOLDPOINT_INBOX_SECONDS = env.number("HOLDPOINT_INBOX_SECONDS", 2, least=0.2, most=3600)
 HOLDPOINT_WORLD = {
     "orders": env.text("HOLDPOINT_ORDERS_URL", ""),
     "ledger": env.text("HOLDPOINT_LEDGER_URL", ""),
     "smtp": env.text("HOLDPOINT_SMTP_URL", ""),
     "mailbox": env.text("HOLDPOINT_MAILBOX_URL", ""),
+    "register": env.text("HOLDPOINT_REGISTER_URL", ""),
+    "press": env.text("HOLDPOINT_PRESS_URL", ""),
+    "pop3": env.text("HOLDPOINT_POP3_URL", ""),
 }

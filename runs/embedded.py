@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 
 from runs import agents
-from runs.engine import recovery
+from runs.engine import inboxes, recovery
 from runs.engine.worker import Incarnation, Lease
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,8 @@ class Loop:
         """Work until `end` is called; then finish what is in hand and give the leases back."""
         self._incarnation.beat()
         beater = threading.Thread(target=self._beat, name="_beat", daemon=True)
-        for thread in (beater, *(threading.Thread(target=task, daemon=True) for task in (self._listen, self._sweep))):
+        tasks = (self._listen, self._sweep, self._read_inboxes)
+        for thread in (beater, *(threading.Thread(target=task, daemon=True) for task in tasks)):
             thread.start()
         log.info("the worker is ready", extra={"worker": self._incarnation.id, "threads": self._threads})
         with ThreadPoolExecutor(self._threads, thread_name_prefix="run") as pool:
@@ -96,6 +97,11 @@ class Loop:
     def _sweep(self) -> None:
         while not self._ending.wait(SWEEP_S):
             self._guarded(lambda: recovery.sweep(self._tenants))
+
+    def _read_inboxes(self) -> None:
+        """In a thread of its own: a mail server that hangs must not delay timers."""
+        while settings.HOLDPOINT_INBOXES and not self._ending.wait(settings.HOLDPOINT_INBOX_SECONDS):
+            self._guarded(inboxes.read_all)
 
     def _guarded(self, work) -> None:  # type: ignore[no-untyped-def]
         try:

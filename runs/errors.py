@@ -42,7 +42,7 @@ class StepFailed(HoldpointError):
 
 
 class ActionRefused(HoldpointError):
-    """The action was refused and nothing was sent. `code` is rejected, expired, denied or cancelled."""
+    """The action was refused and nothing was sent. `code` is one of REFUSALS."""
 
     def __init__(self, path: str, code: str, reason: str) -> None:
         super().__init__(reason)
@@ -91,6 +91,20 @@ class Declined(ToolError):
     """The service understood and said no."""
 
     code = "declined"
+
+
+class TookTooLong(ToolError):
+    """No answer came within the time that the step was given. It only reads, so it may be asked again."""
+
+    code = "too_long"
+    retryable = True
+
+
+class NotVerified(ToolError):
+    """The service confirmed it, and it is not there to be seen yet."""
+
+    code = "not_verified"
+    retryable = True
 
 
 class Unclear(ToolError):

@@ -1,5 +1,6 @@
 """Typed contracts for what models say. Nothing a model wrote is seen by anything else before it passed one."""
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -21,3 +22,22 @@ def through(contract: type[Contract], said: str) -> Contract:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the answer"
         raise errors.BrokenContract(f"The model's answer breaks its contract at {where}: {first['msg']}.") from None
+
+
+class Claim(BaseModel):
+    text: str
+    source: str
+
+
+class Letter(BaseModel):
+    subject: str
+    text: str
+    claims: list[Claim] = []
+
+
+def letter(said: str, *, to: str, sources: Mapping[str, str], most_words: int) -> Letter:
+    value = through(Letter, said)
+    for claim in value.claims:
+        if claim.source not in sources:
+            raise errors.BrokenContract(f"The claim “{claim.text}” names no source that was read.")
+    return value

@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db import connection
 
-from runs import dispatch, errors, news, projection
+from runs import dispatch, errors, projection
 from runs.models import Event, Run
 from runs.states import RUN_FINAL
-from tenants import scoping
+from tenants import news, scoping
 from tenants.keys import uuid7
 
 KEEP, NOW, NEVER = "keep", "now", "never"

@@ -14,8 +14,7 @@ from django.conf import settings
 from django.urls import path
 from redis.exceptions import RedisError
 
-from runs import news
-from tenants import errors, people
+from tenants import errors, news, people
 from tenants.permissions import LOOK
 
 log = logging.getLogger(__name__)

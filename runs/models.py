@@ -182,6 +182,7 @@ class Action(TenantModel):
     requested_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     verdict = models.JSONField(default=dict)  # what policy said when it was proposed
     compensates = ref("self", null=True)
+    once = models.CharField(max_length=330, blank=True)  # subject and deed: of all runs, one action may carry it out
     expires_at = models.DateTimeField(null=True)
     not_before = models.DateTimeField(null=True)  # end of the hold window
     claim_epoch = models.BigIntegerField(null=True)
@@ -190,6 +191,7 @@ class Action(TenantModel):
     receipt = models.JSONField(null=True)
     error = models.JSONField(null=True)  # {"code", "message"}
     refused_code = models.CharField(max_length=20, blank=True)  # rejected, expired, cancelled, denied
+    verified = models.JSONField(null=True)  # {"ok", "detail", "at"}: the tool's own look at what the receipt says
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
 
@@ -200,6 +202,11 @@ class Action(TenantModel):
                 fields=["tenant", "compensates"],
                 condition=~Q(status__in=["failed", "not_done", "denied"]),
                 name="action_undone_once",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "once"],
+                condition=Q(status__in=["claimed", "outcome_unknown", "done"]) & ~Q(once=""),
+                name="action_sent_once",
             ),
             models.CheckConstraint(
                 condition=Q(status__in=["proposed", "held", "ready", "denied"]) | Q(claim_epoch__isnull=False),
@@ -278,3 +285,59 @@ class Signal(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Subject(TenantModel):
+    """Whom or what runs are about (a lead, an order), as this tenant remembers it."""
+
+    key = models.CharField(max_length=200)
+    holder = ref(Run, null=True)  # the one run that may act on it now
+    facts = models.JSONField(default=dict)  # what runs wrote down: name -> value
+    no_contact_at = models.DateTimeField(null=True)  # asked not to be contacted; read inside every claim
+    no_contact_why = models.CharField(max_length=500, blank=True)
+    no_contact_by = models.CharField(max_length=150, blank=True)  # a person's name, or who the words came from
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "key"], name="subject_key_once")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Blob(TenantModel):
+    """Content by its hash. The same content is stored once for a tenant."""
+
+    sha256 = models.CharField(max_length=64)
+    content = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "sha256"], name="blob_once")]
+
+    def __str__(self) -> str:
+        return self.sha256[:12]
+
+
+class Artifact(TenantModel):
+    """Something a run made: a draft, a mail that was sent, a reply it read."""
+
+    class Kind(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        MAIL = "mail", "Sent mail"
+        REPLY = "reply", "Reply"
+        FILE = "file", "File"
+
+    run = ref(Run)
+    path = models.CharField(max_length=300)
+    kind = models.CharField(max_length=10, choices=Kind)
+    title = models.CharField(max_length=200)
+    media_type = models.CharField(max_length=80)
+    size = models.PositiveIntegerField()  # bytes
+    blob = ref(Blob)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "run", "path"], name="artifact_path_once")]
+
+    def __str__(self) -> str:
+        return self.title

@@ -12,10 +12,10 @@ from django.db import IntegrityError
 from pydantic import ValidationError
 
 from runs import agents, errors, gates, journal, states
-from runs.engine import actions, saga, sending, waiting, workflows
+from runs.engine import actions, saga, sending, subjects, waiting, workflows
 from runs.journal import Entry
-from runs.models import Action, Release, Run, Signal, Step, Workflow
-from runs.states import ACTION_OPEN, RunStatus
+from runs.models import Action, Release, Run, Signal, Step, Wait, Workflow
+from runs.states import ACTION_OPEN, RunStatus, WaitKind
 from runs.tools import registry
 from tenants import scoping
 from tenants.permissions import MANAGE, OPERATE, START, Actor
@@ -186,6 +186,7 @@ def retry(*, actor: Actor, run_id: uuid.UUID, reason: str) -> Run:
 def _supersede(run: Run, following: Run, actor: Actor, reason: str) -> None:
     open_actions = list(Action.objects.filter(tenant=actor.tenant, run=run, status__in=ACTION_OPEN))
     _close(open_actions, "cancelled", "The run goes on in a new one.")
+    subjects.hand_over(run, following)
     entry = Entry(
         kind="run.superseded",
         body={"run": str(following.pk), **_by(actor, reason)},
@@ -306,6 +307,20 @@ def deliver(*, actor: Actor, subject: str, name: str, key: str, value: Any) -> S
     actor.require(START)
     with scoping.tenant(actor.tenant.pk, durable=True):
         return waiting.deliver(tenant=actor.tenant.pk, subject=subject, name=name, key=key, value=value)
+
+
+def skip_wait(*, actor: Actor, run_id: uuid.UUID, reason: str) -> Run:
+    """Wait no longer: an open timer, or a wait for an event, ends as if its time were over."""
+    with _operation(actor, run_id, reason) as run:
+        open_waits = Wait.objects.filter(tenant=actor.tenant, run=run, resolved_at=None)
+        row = open_waits.filter(kind__in=(WaitKind.TIMER, WaitKind.EVENT)).first()
+        if row is None and run.status in (RunStatus.QUEUED, RunStatus.RUNNING):
+            return run
+        if row is None:
+            raise errors.Conflict("This run waits for no time and no event.")
+        journal.append(run.pk, Entry(kind="wait.skipped", path=row.path, body=_by(actor, reason)))
+        waiting.resolve(row, how="skipped", value=None)
+    return reload(actor, run_id)
 
 
 def release_action(action: Action, *, by: list[str], hold_window_s: float) -> None:

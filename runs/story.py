@@ -1,5 +1,6 @@
 """A run in words: what it is doing, what happened, what did not, and the next safe action."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from runs.models import Action, Event, Run, Step
 from runs.redaction import shown
 from runs.states import ActionStatus, RunStatus, StepStatus
 from runs.tools import registry
-from runs.wording import counted, money, words_of
+from runs.wording import REFUSALS, counted, money, tale_of, words_of
 
 R, A = RunStatus, ActionStatus
 
@@ -50,17 +51,6 @@ ACTION_STATE: dict[str, str] = {
     A.NOT_DONE: "failed",
     A.DENIED: "cancelled",
 }
-
-
-# code of a refusal -> (family, words)
-REFUSALS = {
-    "rejected": ("failed", "rejected by a reviewer"),
-    "denied": ("failed", "denied by policy"),
-    "expired": ("cancelled", "not decided in time"),
-    "stale": ("cancelled", "closed because its target changed"),
-    "cancelled": ("cancelled", "closed together with its run"),
-}
-STEPS = {"read_order": "read the order", "draft_refund": "drafted a proposal", "write_letter": "wrote the confirmation"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +116,8 @@ def now(run: Run, result: dict[str, Any]) -> str:
         return str(run.error.get("message", ""))
     if run.status == R.DONE and result.get("outcome") == "refunded":
         return f"Refunded {money(int(result.get('amount_minor') or 0), result.get('currency') or '')}"
-    if run.status == R.DONE and result.get("outcome") == "declined":
-        return f"No refund. {result.get('why') or ''}".strip()
+    if run.status == R.DONE and _outcome(run, result):
+        return f"{_outcome(run, result)}. {result.get('why') or ''}".strip()
     if run.status in (R.WAITING, R.COMPENSATING) and run.waiting_for == "approval":
         return "Nothing is sent until somebody decides"
     return {
@@ -139,6 +129,12 @@ def now(run: Run, result: dict[str, Any]) -> str:
         R.CANCELLED: "A person ended it",
         R.FAILED: "It goes on in another run",
     }.get(R(run.status), f"Waits {run.get_waiting_for_display()}" if run.waiting_for else "")
+
+
+def _outcome(run: Run, result: dict[str, Any]) -> str:
+    """How the workflow speaks of its result; empty when it has no words for it."""
+    tale = tale_of(run.workflow.name)
+    return tale.ended.get(result.get("outcome") or "", "") if tale else ""
 
 
 def tell(
@@ -165,23 +161,25 @@ def tell(
 def _opening(run: Run) -> str:
     if run.direction == "undo":
         return f"This run takes back what was done about {run.subject or 'its subject'}."
-    if isinstance(run.input, dict) and run.input.get("email") and run.subject:
-        return f"This run settles what {run.input['email']} asks about order {run.subject}."
+    tale = tale_of(run.workflow.name)
+    if tale is not None and isinstance(run.input, dict):
+        return tale.opening(run.input)
     return f"This run works on the {run.title[0].lower() + run.title[1:]}."
 
 
 def _worked(run: Run, steps: Sequence[Step], acted: set[str]) -> list[Said]:
     kept = sum(step.inherited for step in steps)
-    mine = [
-        s.path.split("#")[0] for s in steps if s.status == StepStatus.DONE and not s.inherited and s.path not in acted
-    ]
+    mine = [_name(s.path) for s in steps if s.status == StepStatus.DONE and not s.inherited and s.path not in acted]
+    tale = tale_of(run.workflow.name)
+    spoken = tale.steps if tale else {}
+    mine = [name for name in mine if spoken.get(name, name) and not name.startswith("keep:")]
     said = []
     if kept and run.direction != "undo":
         said.append(
             Said(text=f" {counted(kept, 'step was', 'steps were')} finished by the run before and not run again.")
         )
     if mine:
-        did = [STEPS.get(name, f"finished {name}") + _times(mine.count(name)) for name in dict.fromkeys(mine)]
+        did = [spoken.get(name, f"finished {name}") + _times(mine.count(name)) for name in dict.fromkeys(mine)]
         said.append(Said(text=f" It {_listed(did)}."))
     return said
 
@@ -274,12 +272,11 @@ def _ending(run: Run, actions: Sequence[Action], events: Sequence[Event], goes_o
         return [Said(text=" It "), Said(text="needs a person", state="unknown"), Said(text=f". {why}")]
     if run.status == R.COMPENSATED:
         return [Said(text=" "), Said(text="What could be undone is undone", state="compensated"), Said(text=".")]
-    if run.status == R.DONE and isinstance(run.result, dict) and run.result.get("outcome") == "declined":
-        return [
-            Said(text=" It ended "),
-            Said(text="without a refund", strong=True),
-            Said(text=f": {_sentence(str(run.result.get('why', '')))}"),
-        ]
+    result = run.result if isinstance(run.result, dict) else {}
+    ended = _outcome(run, result) if run.status == R.DONE else ""
+    if ended:
+        because = f": {_sentence(str(result['why']))}" if result.get("why") else "."
+        return [Said(text=" "), Said(text=ended, strong=True), Said(text=because)]
     return [Said(text=" It is done.")] if run.status == R.DONE else []
 
 
@@ -370,6 +367,11 @@ def _arguments(action: Action) -> dict[str, Any]:
 
 def _listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def _name(path: str) -> str:
+    """The step without its occurrence: send_outreach#2/verified is send_outreach/verified."""
+    return re.sub(r"#\d+", "", path)
 
 
 def _times(count: int) -> str:

@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection
 from kombu.exceptions import OperationalError
 
 from runs import agents
-from runs.engine import recovery
+from runs.engine import inboxes, recovery
 from runs.engine.worker import Incarnation
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,12 @@ def sweep() -> None:
     _next_sweep["at"] = time.monotonic() + SWEEP_S
     recovery.sweep()
     CeleryDispatch().wake()
+
+
+@shared_task(name="runs.read_inboxes")
+def read_inboxes() -> None:
+    """Mails that came in become events. Two looks at once are harmless: each mail counts once."""
+    inboxes.read_all()
 
 
 def _incarnation() -> Incarnation:

@@ -10,12 +10,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from runs import errors, operations, queries, stopping
+from runs import about, contacts, errors, operations, queries, stopping
 from runs.forms import ReasonForm, SettleForm, StopForm, TicketForm
 from runs.models import Action
 from tenants import flags, scoping
 from tenants.entry import member
-from tenants.permissions import START
+from tenants.permissions import MANAGE, START
 
 
 @require_GET
@@ -57,6 +57,7 @@ def detail(request: Any, run_id: uuid.UUID) -> HttpResponse:
     )
     context = {
         "detail": found,
+        "about": about.about(request.actor, found.run),
         "run": found.run,
         "show": show,
         "tab": tab,
@@ -149,6 +150,36 @@ def _operate(request: Any, run_id: uuid.UUID, operation: Any, said: str) -> Http
 
 @require_POST
 @member
+def skips(request: Any, run_id: uuid.UUID) -> HttpResponse:
+    return _operate(request, run_id, operations.skip_wait, "It waits no longer and goes on.")
+
+
+@require_POST
+@member
+def contact_bans(request: Any, run_id: uuid.UUID) -> HttpResponse:
+    return _operate(request, run_id, contacts.forbid, "Nothing more is sent to them. What was not sent is closed.")
+
+
+@require_POST
+@member
+def contact_permissions(request: Any, run_id: uuid.UUID) -> HttpResponse:
+    return _operate(request, run_id, contacts.allow, "They may be contacted again. Every mail is still decided.")
+
+
+@require_GET
+@member
+def artifact(request: Any, run_id: uuid.UUID, artifact_id: uuid.UUID) -> HttpResponse:
+    """The content as text; nothing of it is ever rendered as a page of ours."""
+    kept = about.artifact(request.actor, run_id, artifact_id)
+    if request.GET.get("download"):
+        answer = HttpResponse(kept.text, content_type="text/plain; charset=utf-8")
+        answer["Content-Disposition"] = f'attachment; filename="{kept.artifact.kind}-{str(kept.artifact.pk)[-8:]}.txt"'
+        return answer
+    return render(request, "runs/artifact.html", {"kept": kept, "run": kept.run, "here": "runs"})
+
+
+@require_POST
+@member
 def settlements(request: Any, action_id: uuid.UUID) -> HttpResponse:
     run_id, path = _run_of(request, action_id)
     form = SettleForm(request.POST)
@@ -204,7 +235,14 @@ def stops(request: Any) -> HttpResponse:
 @require_POST
 @member
 def lifts(request: Any, stop_id: uuid.UUID) -> HttpResponse:
-    flags.lift(actor=request.actor, stop=stopping.stop_of(request.actor, stop_id))
+    stop = stopping.stop_of(request.actor, stop_id)
+    request.actor.require(MANAGE)
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Say why it may go on: it stands in the history beside your name.")
+        return redirect("runs:stops", tenant=request.actor.tenant.slug)
+    held = stopping.held_by(request.actor, stop)
+    flags.lift(actor=request.actor, stop=stop, reason=form.cleaned_data["reason"], held=held)
     messages.success(request, "Lifted. What waited goes on by itself, each action after its own check.")
     return redirect("runs:stops", tenant=request.actor.tenant.slug)
 

@@ -15,8 +15,17 @@ FOLDED = 7.0  # percent of the width that a folded wait takes
 MOST_FOLDS = 4
 LEAST = 0.7  # percent, so that a quick step can be seen
 LONG_S = 0.5  # a shorter wait is never folded
-ICONS = {"tool": "tool", "model": "model", "action": "hold", "undo": "back", "timer": "clock", "event": "plug"}
-OF_TOOL = {"refund_payment": "money", "reverse_refund": "back", "send_email": "mail"}
+ICONS = {
+    "tool": "tool",
+    "model": "model",
+    "action": "hold",
+    "undo": "back",
+    "timer": "clock",
+    "event": "plug",
+    "slot": "clock",
+    "check": "check",
+}
+OF_TOOL = {"refund_payment": "money", "reverse_refund": "back", "send_email": "mail", "send_outreach": "mail"}
 WORK = ("", "bar-model")
 
 

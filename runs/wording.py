@@ -1,4 +1,4 @@
-"""How pages speak of money and of each tool. Pure; a tool nobody described is called by its name."""
+"""How pages speak of money, of each tool and of each workflow. Pure; what nobody described is called by its name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,7 +50,84 @@ TOOLS = {
         provider="the mailbox",
         twice=lambda a: f"a second one could reach {a['name'] or a['to']}",
     ),
+    "send_outreach": Words(
+        thing=lambda a: f"the e-mail “{a['subject']}” to {a['name']}",
+        did=lambda a: f"sent “{a['subject']}” to {a['name']}",
+        was="sent",
+        provider="the mailbox",
+        twice=lambda a: f"a second one could reach {a['name']}",
+    ),
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tale:
+    """How to speak of one workflow."""
+
+    opening: Callable[[dict[str, Any]], str]  # the first sentence, from its input
+    steps: dict[str, str]  # name of a step -> what it did; an empty text is not worth a word
+    ended: dict[str, str]  # outcome -> in a few words, for lists and the end of the story
+
+
+def _writes(given: dict[str, Any]) -> str:
+    return f"This run writes to {given.get('person') or 'a lead'} at {given.get('company') or 'their company'}."
+
+
+TALES = {
+    "refund_desk": Tale(
+        opening=lambda given: f"This run settles what {given.get('email')} asks about order {given.get('order')}.",
+        steps={
+            "read_order": "read the order",
+            "draft_refund": "drafted a proposal",
+            "write_letter": "wrote the confirmation",
+        },
+        ended={"declined": "No refund"},
+    ),
+    "outbound": Tale(
+        opening=_writes,
+        steps={
+            "recall": "looked up what was done before",
+            "research/register": "read the company register",
+            "research/press": "read the press",
+            "write_outreach": "drafted the first mail",
+            "write_follow_up": "drafted the follow-up",
+            "read_reply": "read their reply",
+            "check_replies": "looked into the inbox",
+            "send_outreach/verified": "saw that the mail arrived",
+            "slot": "waited for its turn",
+            "events:reply": "",
+            "remember": "",
+            "forbid_contact": "noted that they are not to be contacted",
+            "flag:follow_up_enabled": "",
+        },
+        ended={
+            "interested": "They are interested",
+            "not_interested": "They said no, and are not contacted again",
+            "answered": "They answered",
+            "bounced": "The mail came back",
+            "no_reply": "No reply after two mails",
+            "no_follow_up": "No reply, and no follow-up",
+            "left_alone": "Left alone: the drafts were refused",
+            "nothing_to_do": "Nothing to do",
+        },
+    ),
+}
+
+
+# code of a refusal -> (family, words)
+REFUSALS = {
+    "rejected": ("failed", "rejected by a reviewer"),
+    "denied": ("failed", "denied by policy"),
+    "expired": ("cancelled", "not decided in time"),
+    "stale": ("cancelled", "closed because something changed meanwhile"),
+    "cancelled": ("cancelled", "closed together with its run"),
+    "do_not_contact": ("cancelled", "closed because they asked not to be contacted"),
+    "repeated": ("cancelled", "closed because another run has done it"),
+}
+
+
+def tale_of(workflow: str) -> Tale | None:
+    return TALES.get(workflow)
 
 
 def words_of(tool: str) -> Words:

@@ -28,6 +28,7 @@ class User(AbstractBaseUser):
     email = models.EmailField(unique=True, max_length=254)
     name = models.CharField(max_length=120)
     is_active = models.BooleanField(default=True)
+    operates_platform = models.BooleanField(default=False)  # may stop every tenant; given on the command line only
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = UserManager()
@@ -118,6 +119,7 @@ class Stop(TenantModel):
     created_at = models.DateTimeField(default=timezone.now)
     lifted_at = models.DateTimeField(null=True)
     lifted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    lift_reason = models.CharField(max_length=500, blank=True)
 
     class Meta:
         constraints = [
@@ -125,6 +127,10 @@ class Stop(TenantModel):
                 fields=["tenant", "scope", "target"], condition=Q(lifted_at=None), name="stop_once_while_on"
             )
         ]
+
+    @property
+    def pk_text(self) -> str:
+        return str(self.pk)
 
     def __str__(self) -> str:
         return f"stop of {self.get_scope_display()} {self.target}".strip()
@@ -141,3 +147,66 @@ class GlobalStop(models.Model):
 
     def __str__(self) -> str:
         return f"global stop since {self.created_at}"
+
+
+class Feature(TenantModel):
+    """The rule of one feature flag in a tenant. The flag itself, and its default, are declared in code."""
+
+    class Mode(models.TextChoices):
+        ON = "on", "On for everybody"
+        OFF = "off", "Off"
+        SHARE = "share", "On for a share"
+
+    name = models.SlugField(max_length=60)
+    mode = models.CharField(max_length=6, choices=Mode)
+    percent = models.PositiveSmallIntegerField(default=0)  # of units, when the mode is a share
+    people = models.JSONField(default=list)  # ids of persons for whom it is on whatever the mode
+    version = models.PositiveIntegerField(default=0)  # raised by every change; a form sends back the one it showed
+    changed_at = models.DateTimeField(default=timezone.now)
+    changed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "name"], name="feature_name_once"),
+            models.CheckConstraint(condition=Q(percent__lte=100), name="feature_percent"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def refresh(self) -> "Feature":
+        """As it is stored, without what was tried to change."""
+        return Feature.objects.get(tenant_id=self.tenant_id, pk=self.pk)
+
+
+class Invitation(TenantModel):
+    """A link with which a new person chooses a password, once. Only its hash is kept."""
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="+")
+    hash = models.CharField(max_length=64)  # SHA-256, lower hex
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "hash"], name="invitation_hash_once")]
+
+    def __str__(self) -> str:
+        return f"invitation of {self.user}"
+
+
+class AuditEntry(TenantModel):
+    """One change of members, keys, flags or stops. Append-only: the database refuses UPDATE and DELETE."""
+
+    actor = models.ForeignKey(User, models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=10)  # member, key, flag, stop, policy
+    target = models.CharField(max_length=200)
+    reason = models.CharField(max_length=500)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "kind", "-id"], name="audit_by_kind")]  # history filtered by kind
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.target}"

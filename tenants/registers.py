@@ -21,6 +21,8 @@ EXEMPT = {
 CROSS = {
     "my_tenants_v1": "the tenants a signed-in person may choose from",
     "key_owner_v1": "the tenant and person of an API key, by its hash",
+    "invitation_v1": "whom an invitation is for, by its hash, before anybody has signed in",
+    "tenant_by_slug_v1": "the reader of incoming mail knows a tenant by its slug only",
     "claim_ready_v1": "a worker leases ready runs of all tenants in one statement",
     "due_waits_v1": "timers and expiries that are over, of all tenants",
     "lost_leases_v1": "runs whose worker is gone, of all tenants",

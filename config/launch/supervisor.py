@@ -18,6 +18,7 @@ from config.launch.children import Child, Trouble
 from config.launch.postgres import APP, OWNER, EmbeddedPostgres
 
 READY_WITHIN_S = 60
+WORLD = ("orders", "ledger", "register", "press", "mailbox")
 DATABASE = "holdpoint"
 OWNERS_ONLY = ("DATABASE_OWNER_URL", "DATABASE_OWNER_URL_FILE")
 
@@ -79,7 +80,7 @@ class Supervisor:
     def _start(self) -> None:
         self.port = _free_port(self.port)
         env = self._environment()
-        world = [self._world(name, env) for name in ("orders", "ledger", "mailbox")] if self.demo else []
+        world = [self._world(name, env) for name in WORLD] if self.demo else []
         self._database(env)
         for child in world:
             self._learn(child, env)
@@ -105,6 +106,9 @@ class Supervisor:
         if not {"HOLDPOINT_SECRET_KEY", "HOLDPOINT_SECRET_KEY_FILE"} & set(os.environ):
             env["HOLDPOINT_SECRET_KEY"] = key.read_text()
         env["HOLDPOINT_ENVIRONMENT"] = os.environ.get("HOLDPOINT_ENVIRONMENT", "demo" if self.demo else "production")
+        if self.demo:
+            env["HOLDPOINT_SALES_PASSWORD"] = os.environ.get("HOLDPOINT_SALES_PASSWORD", "holdpoint-demo")
+            env["HOLDPOINT_INBOXES"] = os.environ.get("HOLDPOINT_INBOXES", "northwind=sales@northwind.example")
         return env
 
     def _database(self, env: dict[str, str]) -> None:
@@ -129,7 +133,7 @@ class Supervisor:
 
     def _world(self, name: str, env: dict[str, str]) -> Child:
         argv = [sys.executable, "-m", f"config.world.{name}", "--port", "0", "--data", str(self.data / "world")]
-        argv += ["--http-port", "0"] if name == "mailbox" else []
+        argv += ["--pop-port", "0", "--http-port", "0"] if name == "mailbox" else []
         (self.data / "world").mkdir(exist_ok=True)
         return self._add(name, argv, {**os.environ, **env}, capture=True)
 
@@ -138,8 +142,10 @@ class Supervisor:
         said = child.ready_line()
         port = said[0].rsplit(":", 1)[1]
         if child.name == "mailbox":
-            env["HOLDPOINT_MAILBOX_URL"], env["HOLDPOINT_SMTP_URL"] = said[0], said[1]
-            child.argv[-1], port = port, said[1].rsplit(":", 1)[1]
+            env["HOLDPOINT_MAILBOX_URL"], env["HOLDPOINT_SMTP_URL"], env["HOLDPOINT_POP3_URL"] = said
+            child.argv[child.argv.index("--http-port") + 1] = port
+            child.argv[child.argv.index("--pop-port") + 1] = said[2].rsplit(":", 1)[1]
+            port = said[1].rsplit(":", 1)[1]
         else:
             env[f"HOLDPOINT_{child.name.upper()}_URL"] = said[0]
         child.argv[child.argv.index("--port") + 1] = port
@@ -225,7 +231,7 @@ class Supervisor:
         print("\n".join([*lines, "Ctrl-C ends everything.", ""]), flush=True)
 
     def _stop(self) -> None:
-        for name in ("web", "worker", "beat", "orders", "ledger", "mailbox"):
+        for name in ("web", "worker", "beat", *WORLD):
             for child in self.children:
                 if child.name == name and child.alive() and child.process:
                     child.process.terminate()

@@ -15,6 +15,8 @@ CREATE TABLE IF NOT EXISTS messages (
     received_at TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS messages_by_key ON messages (key);
+CREATE TABLE IF NOT EXISTS hidden (address TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (address, id));
+CREATE TABLE IF NOT EXISTS answered (form TEXT PRIMARY KEY, message_id TEXT NOT NULL);
 """
 _COLUMNS = """
 SELECT id, key, message_id, sender AS "from", recipient AS "to", subject, text, headers, envelope, received_at,
@@ -68,6 +70,34 @@ class Letters:
 
     def by_key(self, key: str) -> list[dict[str, Any]]:
         return _shaped(self._record.rows(_COLUMNS + "WHERE key = ? ORDER BY id DESC", key))
+
+    def sizes_to(self, address: str) -> list[tuple[int, int]]:
+        """(id, size in bytes) of the messages to `address` that it has not deleted, oldest first."""
+        rows = self._record.rows(
+            "SELECT id, length(raw) AS size FROM messages WHERE EXISTS (SELECT 1 FROM json_each(envelope, '$.to')"
+            " WHERE lower(value) = ?) AND id NOT IN (SELECT id FROM hidden WHERE address = ?) ORDER BY id",
+            address,
+            address,
+        )
+        return [(row["id"], row["size"]) for row in rows]
+
+    def raw(self, key: int) -> bytes:
+        return bytes(self._record.rows("SELECT raw FROM messages WHERE id = ?", key)[0]["raw"])
+
+    def hide(self, address: str, keys: list[int]) -> None:
+        """`address` deleted them; the record keeps them."""
+        if keys:
+            with self._record.change() as db:
+                db.executemany("INSERT OR IGNORE INTO hidden VALUES (?, ?)", [(address, key) for key in keys])
+
+    def answered(self, form: str) -> str:
+        """The Message-ID of the reply that this form has sent, or ""."""
+        rows = self._record.rows("SELECT message_id FROM answered WHERE form = ?", form)
+        return rows[0]["message_id"] if rows else ""
+
+    def note_answer(self, form: str, message_id: str) -> None:
+        with self._record.change() as db:
+            db.execute("INSERT OR IGNORE INTO answered VALUES (?, ?)", (form, message_id))
 
     def count(self) -> int:
         return self._record.rows("SELECT count(*) AS n FROM messages")[0]["n"]

@@ -1,4 +1,4 @@
-"""Where the demo's mail ends up: `python -m config.world.mailbox --port SMTP --http-port HTTP --data DIR`.
+"""Where the demo's mail ends up: `python -m config.world.mailbox --port SMTP --pop-port POP3 --http-port HTTP --data DIR`.
 
 SMTP  keeps every message as it came, also one that comes again. It is on disk before the 250.
 GET /                       the messages as a page, newest first
@@ -6,22 +6,26 @@ GET /messages.json          {"messages": [{"id", "key" (X-Effect-Key), "message_
                             "headers": [[name, value]], "envelope": {"from", "to"}, "received_at", "copies"}]}, newest first;
                             `copies` says how many messages have this key
 GET /messages/by-key/{key}  the same for one key; an empty list when there is none
+POST /messages/by-key/{key}/replies  {"text"} -> 201 {"message_id"}: the reader answers, by a real e-mail (replies.py)
+POP3  the messages to one address (pop3.py); password HOLDPOINT_SALES_PASSWORD, "holdpoint-demo" unless it is set
+/pop3/faults                the same as /faults, for POP3
 /faults                     see faults.py; each message counts, when its DATA is complete:
     timeout 60 s without an answer, nothing kept | unavailable 451, limited 450, declined 550, rubbish a line that is no SMTP
     reply: nothing kept | drop the message is kept and the connection cut before the 250
 
-Prints "ready http://127.0.0.1:HTTP smtp://127.0.0.1:SMTP" when both listen.
+Prints "ready http://127.0.0.1:HTTP smtp://127.0.0.1:SMTP pop3://127.0.0.1:POP3" when all listen.
 """
 
 import asyncio
+import os
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
-from config.world import faults, page, serving
+from config.world import faults, page, pop3, replies, serving
 from config.world.letters import SCHEMA, Letters
 from config.world.record import Record
 
@@ -64,9 +68,9 @@ async def _cut(server: SMTP) -> str:
     return KEPT
 
 
-def application(letters: Letters, armed: faults.Faults) -> Starlette:
-    async def everything(_: Request) -> Response:
-        return page.shown(letters.newest(ON_PAGE), letters.count())
+def application(letters: Letters, armed: faults.Faults, reading: faults.Faults, smtp: tuple[str, int]) -> Starlette:
+    async def everything(request: Request) -> Response:
+        return page.shown(letters.newest(ON_PAGE), letters.count(), dict(request.query_params))
 
     async def listed(_: Request) -> Response:
         return JSONResponse({"messages": letters.newest()})
@@ -79,28 +83,37 @@ def application(letters: Letters, armed: faults.Faults) -> Starlette:
             Route("/", everything),
             Route("/messages.json", listed),
             Route("/messages/by-key/{key:path}", by_key),
+            *replies.routes(letters, smtp),
             *page.routes(),
             *faults.routes(armed),
+            Mount("/pop3", routes=faults.routes(reading)),
         ]
     )
 
 
-async def _run(letters: Letters, smtp_port: int, http_port: int) -> None:
-    armed = faults.Faults()
+async def _run(letters: Letters, smtp_port: int, pop_port: int, http_port: int) -> None:
+    armed, reading = faults.Faults(), faults.Faults()
     postbox, inbound, web = Postbox(letters, armed), serving.bound(smtp_port), serving.bound(http_port)
+    outbound = serving.bound(pop_port)
+    password = os.environ.get("HOLDPOINT_SALES_PASSWORD") or "holdpoint-demo"
 
     def session() -> SMTP:
         return SMTP(
             postbox, hostname="localhost", ident="Mailbox", enable_SMTPUTF8=True, data_size_limit=LARGEST_MESSAGE
         )
 
-    async with await asyncio.get_running_loop().create_server(session, sock=inbound):
-        await serving.serve(application(letters, armed), web, also=serving.address("smtp", inbound))
+    also = f"{serving.address('smtp', inbound)} {serving.address('pop3', outbound)}"
+    async with (
+        await asyncio.get_running_loop().create_server(session, sock=inbound),
+        await pop3.listen(letters, password, reading, outbound),
+    ):
+        await serving.serve(application(letters, armed, reading, inbound.getsockname()), web, also=also)
 
 
 def main() -> None:
-    given = serving.arguments("mailbox", "--http-port")
-    asyncio.run(_run(Letters(Record(given.data, "mailbox", SCHEMA)), given.port, given.http_port))
+    given = serving.arguments("mailbox", "--pop-port", "--http-port")
+    letters = Letters(Record(given.data, "mailbox", SCHEMA))
+    asyncio.run(_run(letters, given.port, given.pop_port, given.http_port))
 
 
 if __name__ == "__main__":

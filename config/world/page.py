@@ -1,5 +1,6 @@
 """The mailbox as a page for people. No script, no inline style: the policy in its header would refuse them."""
 
+import uuid
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -12,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 HERE = Path(__file__).parent
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -23,6 +24,12 @@ HEADERS = {
 
 _PAGE = Template((HERE / "templates" / "mailbox.html").read_text("utf-8"))
 _MESSAGE = Template((HERE / "templates" / "message.html").read_text("utf-8"))
+_REPLY = Template((HERE / "templates" / "reply.html").read_text("utf-8"))
+SAMPLES = (
+    ("Interested", "Thank you, that sounds interesting. Could we talk on Tuesday?"),
+    ("Not interested", "Thank you, but we are not interested. Please do not write again."),
+    ("Later", "We cannot look at this now. Please ask again next quarter."),
+)
 _EMPTY = '<p class="empty">No message has arrived yet. When a run sends an e-mail, it shows up here.</p>'
 
 
@@ -30,9 +37,9 @@ def routes() -> list[BaseRoute]:
     return [Mount("/static", StaticFiles(directory=HERE / "static"))]
 
 
-def shown(messages: list[dict[str, Any]], total: int) -> Response:
-    """The page of `messages`, newest first, out of `total`."""
-    listed = "\n".join(_message(message) for message in messages)
+def shown(messages: list[dict[str, Any]], total: int, told: dict[str, str] | None = None) -> Response:
+    """The page of `messages`, newest first, out of `total`. `told` says which one was just answered, or why not."""
+    listed = "\n".join(_message(message, told or {}) for message in messages)
     html = _PAGE.substitute(
         count=_counted(len(messages), total),
         messages=f'<ol class="messages">\n{listed}\n</ol>' if messages else _EMPTY,
@@ -46,7 +53,7 @@ def _counted(shown_now: int, total: int) -> str:
     return "1 message" if total == 1 else f"{total:,} messages"
 
 
-def _message(message: dict[str, Any]) -> str:
+def _message(message: dict[str, Any], told: dict[str, str]) -> str:
     when = datetime.fromisoformat(message["received_at"])
     text = {name: escape(message[name]) for name in ("from", "to", "key", "received_at", "message_id")}
     return _MESSAGE.substitute(
@@ -60,7 +67,23 @@ def _message(message: dict[str, Any]) -> str:
         received_at=text["received_at"],
         when=f"{when.day} {when:%b %Y, %H:%M:%S} UTC",
         again=_again(message["copies"]),
+        reply=_reply(message, told),
     )
+
+
+def _reply(message: dict[str, Any], told: dict[str, str]) -> str:
+    """The form with which the reader of a mail that the product sent answers it."""
+    if not message["key"]:
+        return ""
+    key, said = str(message["id"]), ""
+    if told.get("replied") == key:
+        said = '<p class="told" role="status">Your reply is on its way.</p>'
+    if told.get("problem") == key:
+        said = f'<p class="told problem" role="alert">{escape(told.get("why", ""))}</p>'
+    samples = "".join(
+        f'<button class="button" name="text" value="{escape(text)}">{label}</button>' for label, text in SAMPLES
+    )
+    return _REPLY.substitute(id=key, form=uuid.uuid4(), told=said, samples=samples, open=" open" if said else "")
 
 
 def _again(copies: int) -> str:

@@ -3,6 +3,6 @@
 Importing this package registers every workflow of the product.
 """
 
-from runs.agents import refund_desk
+from runs.agents import outbound, refund_desk
 
-__all__ = ["refund_desk"]
+__all__ = ["outbound", "refund_desk"]

@@ -62,6 +62,46 @@ class ScriptedModel:
         )
         return {"subject": f"Your refund for order {facts['order']}", "text": text}
 
+    def _write_outreach(self, facts):
+        lead, company, articles = facts["lead"], facts["company"], facts["articles"]
+        first = lead["person"].split()[0]
+        claims = []
+        lines = [f"Hello {first},", ""]
+        if articles:
+            a = articles[0]
+            q = a["excerpt"].split(". ")[0].rstrip(".")
+            lines.append(f"I read about {lead['company']}: {q}.")
+            claims.append({"text": q, "source": f"press:{a['id']}"})
+        elif company and company.get("employees"):
+            q = f"{company['employees']} employees"
+            lines.append(f"I see that {lead['company']} has {q}.")
+            claims.append({"text": q, "source": "register"})
+        lines += [
+            "",
+            "We help teams of your size with outdoor equipment for staff days. Would a short call next week suit you?",
+            "",
+            "Kind regards",
+            "Maya Lindqvist",
+        ]
+        return {"subject": f"An idea for {lead['company']}", "text": "\n".join(lines), "claims": claims}
+
+    def _write_follow_up(self, facts):
+        lead = facts["lead"]
+        first = lead["person"].split()[0]
+        text = f"Hello {first},\n\nI wrote to you a few days ago about an idea for {lead['company']}. Is it of interest? A short no is fine too, and I will not write again.\n\nKind regards\nMaya Lindqvist"
+        return {"subject": f"Re: {facts['first']['subject']}", "text": text, "claims": []}
+
+    def _read_reply(self, facts):
+        text = facts["text"].lower()
+        verdict = "unclear"
+        if re.search(r"not interested|stop|unsubscribe|remove me", text):
+            verdict = "not_interested"
+        elif re.search(r"interested|sounds good|talk|call", text):
+            verdict = "interested"
+        elif re.search(r"later|next quarter|out of office", text):
+            verdict = "later"
+        return {"verdict": verdict, "quote": facts["text"][:200], "summary": facts["text"][:200]}
+
 
 def _proposal(decision: str, amount_minor: int, reason: str, quote: str) -> dict[str, Any]:
     return {"decision": decision, "amount_minor": amount_minor, "reason": reason[:400], "quote": quote[:300]}

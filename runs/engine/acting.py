@@ -1,5 +1,6 @@
 """One action on its way: propose, wait for people, claim, send. Each replay picks it up where it stands."""
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +11,13 @@ from runs.engine.claim import Refused, claim
 from runs.engine.history import History
 from runs.journal import Entry
 from runs.models import Action, Run
+from runs.resilience import RetryPolicy
 from runs.states import ACTION_FINAL, ActionStatus, RunStatus, WaitKind
 from runs.tools import registry
 from runs.tools.registry import Tool
 from tenants import scoping
 
+VERIFY_AGAIN = RetryPolicy(attempts=4)
 LOOK_AGAIN_S = 2.0  # while a stop is on, or the present state cannot be read
 A = ActionStatus
 
@@ -29,6 +32,7 @@ class Wanted:
     context: dict[str, Any]
     requested_by_id: Any = None
     compensates_id: Any = None
+    once: str = ""  # the subject and the deed that may be done once about it
 
 
 def carry_out(run: Run, epoch: int, history: History, wanted: Wanted, check_lease: Callable[[], None]) -> Any:
@@ -45,6 +49,32 @@ def carry_out(run: Run, epoch: int, history: History, wanted: Wanted, check_leas
         if action.status in ACTION_FINAL:
             _heed_stop(run)
     return _told(run, epoch, action, wanted)
+
+
+def done_action(run: Run, history: History, path: str) -> str:
+    """The id of the done action at `path`, in this run or in the one it continues."""
+    action, past = _find(run, path), history.visit(path, ("action.",))
+    return str(action.pk) if action is not None else past.body["action"] if past is not None else ""
+
+
+def check(tenant: str, action_id: str) -> str:
+    """What the tool sees of its effect. Raises `NotVerified`: what nobody saw is not called done."""
+    with scoping.tenant(uuid.UUID(tenant)):
+        action = Action.objects.get(tenant_id=tenant, pk=action_id)
+    tool = registry.get(action.tool)
+    if tool.verify is None:
+        return "It needs no look."
+    receipt = tool.output.model_validate(action.receipt)
+    found = tool.verify(registry.parsed(tool, action.payload), receipt, str(action.pk))
+    if not found.ok:
+        raise errors.NotVerified(found.detail)
+    return found.detail
+
+
+def mark_verified(tenant: Any, action_id: str) -> None:
+    """Inside the transaction that journals the look."""
+    told = {"ok": True, "at": journal.clock().isoformat()}
+    Action.objects.filter(tenant_id=tenant, pk=action_id).update(verified=told)
 
 
 def _heed_stop(run: Run) -> None:
@@ -74,6 +104,7 @@ def _propose(run: Run, epoch: int, wanted: Wanted) -> Action:
             context=wanted.context | {"snapshot": snapshot},
             requested_by_id=wanted.requested_by_id,
             compensates_id=wanted.compensates_id,
+            once=wanted.once,
         )
 
 

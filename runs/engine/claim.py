@@ -9,16 +9,18 @@ import logging
 import uuid
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from runs import canonical, errors, gates, journal, states
-from runs.engine import boundaries
+from runs.engine import boundaries, subjects
 from runs.journal import Entry
-from runs.models import Action, Attempt, Run
+from runs.models import Action, Attempt, Run, Signal
 from runs.states import ActionStatus
+from runs.tools import registry
 from tenants import flags, scoping
 
 log = logging.getLogger(__name__)
+REPEATED = "Another run has done it already; it is done once for each subject."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,7 @@ def _recheck(run: Run, action_id: uuid.UUID, epoch: int, digest: str) -> gates.P
     stopped = flags.stopped(target_of(run, action))
     if stopped:
         raise Refused(gates.Refusal(code="killed", why=f"A stop is on: {stopped}."))
+    _about_its_subject(run, action)
     held = Run.objects.filter(tenant_id=run.tenant_id, pk=run.pk, lease_epoch=epoch, lease_worker__isnull=False)
     leased = held.first()
     if leased is None:
@@ -85,6 +88,26 @@ def _recheck(run: Run, action_id: uuid.UUID, epoch: int, digest: str) -> gates.P
     if isinstance(permit, gates.Refusal):
         raise Refused(permit)
     return permit
+
+
+def _about_its_subject(run: Run, action: Action) -> None:
+    """Whoever asked not to be contacted is not, and a deed that may be done once is done once."""
+    tool = registry.get(action.tool)
+    reached = tool.reaches(registry.parsed(tool, action.payload)) if tool.reaches else ""
+    barred = subjects.barred(action.tenant_id, reached) if reached else None
+    if barred is not None:
+        why = f"{barred.no_contact_by or barred.key} asked not to be contacted: {barred.no_contact_why}"
+        raise Refused(gates.Refusal(code="do_not_contact", why=why, final=True))
+    untold = Signal.objects.filter(
+        tenant_id=action.tenant_id, subject=run.subject, name__in=tool.stale_on, taken_by=None
+    )
+    if tool.stale_on and untold.exists():
+        why = "Something came from them after this was asked for, and the run has not read it yet."
+        raise Refused(gates.Refusal(code="stale", why=why, final=True))
+    done = {ActionStatus.CLAIMED, ActionStatus.UNKNOWN, ActionStatus.DONE}
+    twin = Action.objects.filter(tenant_id=action.tenant_id, once=action.once, status__in=done)
+    if action.once and twin.exclude(pk=action.pk).exists():
+        raise Refused(gates.Refusal(code="repeated", why=REPEATED, final=True))
 
 
 def _permit(action: Action, digest: str) -> gates.Permit | gates.Refusal:
@@ -101,12 +124,16 @@ def _permit(action: Action, digest: str) -> gates.Permit | gates.Refusal:
 def _take(action_id: uuid.UUID, run: Run, epoch: int, permit: gates.Permit) -> tuple[Action, Attempt]:
     action = Action.objects.get(tenant_id=run.tenant_id, pk=action_id)
     action.claim_epoch, action.claimed_at, action.executed_hash = epoch, journal.clock(), action.payload_hash
-    changed = Action.objects.filter(tenant_id=run.tenant_id, pk=action_id, status=ActionStatus.READY).update(
-        status=ActionStatus.CLAIMED,
-        claim_epoch=epoch,
-        claimed_at=action.claimed_at,
-        executed_hash=action.payload_hash,
-    )
+    try:
+        with transaction.atomic():
+            changed = Action.objects.filter(tenant_id=run.tenant_id, pk=action_id, status=ActionStatus.READY).update(
+                status=ActionStatus.CLAIMED,
+                claim_epoch=epoch,
+                claimed_at=action.claimed_at,
+                executed_hash=action.payload_hash,
+            )
+    except IntegrityError:  # the same deed, claimed by another run between our look and now
+        raise Refused(gates.Refusal(code="repeated", why=REPEATED, final=True)) from None
     if changed != 1:
         raise Refused(gates.Refusal(code="already_claimed", why="Another worker was faster."))
     attempt = Attempt(tenant_id=run.tenant_id, action=action, number=1, epoch=epoch)

@@ -1,28 +1,39 @@
 """What a workflow holds in its hands: `ctx`. Everything it does through it is remembered in the journal."""
 
-import inspect
-import json
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
-from typing import Any, get_type_hints
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
-from runs import canonical, errors, journal
-from runs.engine import acting, boundaries, waiting
+from runs import errors, journal
+from runs.engine import acting, boundaries, keeping, parallel, results, subjects, waiting
 from runs.engine.history import History
+from runs.engine.parallel import Branch
+from runs.engine.subjects import Standing
 from runs.journal import Entry
 from runs.models import Run
 from runs.resilience import RetryPolicy
 from runs.states import RunStatus, WaitKind
 from runs.tools import registry
-from tenants import scoping
+from tenants import features, scoping
 
 DEFAULT_RETRY = RetryPolicy()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What a step does."""
+
+    fn: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    kind: str = "tool"
+    retry: RetryPolicy = DEFAULT_RETRY
+    also: Callable[[], None] = lambda: None  # written in the transaction that journals the result
 
 
 class Context:
@@ -51,15 +62,7 @@ class Context:
         failed for good raises `StepFailed` and pauses the run.
         """
         path = self._path(name)
-        given = to_jsonable_python({"args": args, "kwargs": kwargs})
-        fingerprint = _hash(given)
-        past = self._history.visit(path, ("step.",))
-        if past is not None and past.kind == "step.done":
-            _same(path, past.body.get("input_hash"), fingerprint)
-            return _read(fn, past.body["result"])
-        if past is None:
-            self._history.check_complete(path)
-        return self._run_step(path, fn, args, kwargs, given, fingerprint, kind, retry)
+        return self._remembered(path, _Work(fn=fn, args=args, kwargs=kwargs, kind=kind, retry=retry))
 
     def act(
         self,
@@ -67,22 +70,30 @@ class Context:
         arguments: Any,
         *,
         name: str = "",
+        once: str = "",
         evidence: Sequence[dict[str, Any]] = (),
         reasoning: str = "",
     ) -> Any:
         """Have `tool` do something outside, once, if policy and people permit; returns its typed receipt.
 
-        Parks while people decide. Raises `ActionRefused` (nothing was sent: rejected, expired, denied, stale)
-        or `ActionFailed` (the outside said no). An unknown outcome parks the run until a person settles it.
+        `once` names a deed that may be done once about the subject, by whatever run. A tool that can verify its
+        effect does so before this returns. Parks while people decide. Raises `ActionRefused` (nothing was sent:
+        rejected, expired, denied, stale, do_not_contact, repeated) or `ActionFailed` (the outside said no). An
+        unknown outcome parks the run until a person settles it.
         """
         path = self._path(name or tool)
+        known = registry.get(tool)
         wanted = acting.Wanted(
             path=path,
-            tool=registry.get(tool),
+            tool=known,
             arguments=arguments,
             context={"evidence": list(evidence), "reasoning": reasoning},
+            once=f"{self.subject} {once}" if once else "",
         )
-        return acting.carry_out(self.run, self.epoch, self._history, wanted, self._check_lease)
+        receipt = acting.carry_out(self.run, self.epoch, self._history, wanted, self._check_lease)
+        if known.verify is not None:
+            self._verify(path)
+        return receipt
 
     def sleep(self, duration: timedelta, *, name: str = "sleep") -> None:
         """Park until `duration` has passed. Survives everything; fires once."""
@@ -97,6 +108,52 @@ class Context:
         path = self._path(name or f"wait_for:{event}")
         return waiting.wait(self.run, self.epoch, self._history, path, kind=WaitKind.EVENT, key=event, within=timeout)
 
+    def gather(self, name: str, *branches: Branch) -> list[Any]:
+        """Call the branches side by side, each within its own time; their typed results in order.
+
+        An optional branch that failed for good gives `Missing`; a needed one raises `StepFailed`.
+        """
+        return parallel.gather(
+            self.run, self.epoch, self._history, self._path(name), branches, check_lease=self._check_lease
+        )
+
+    def recall(self) -> Standing:
+        """What is known of the subject now: what was done, what runs wrote down, whether it may be contacted."""
+        return self._noted("recall", lambda path: self._standing(), Standing)
+
+    def remember(self, **facts: Any) -> None:
+        """Write facts about the subject down for later runs, in the transaction that journals it."""
+
+        def write(path: str) -> dict[str, Any]:
+            subjects.remember(self.run.tenant_id, self.subject, facts)
+            return facts | {"note": ", ".join(facts)}
+
+        self._noted("remember", write)
+
+    def forbid_contact(self, why: str, by: str) -> None:
+        """From now on nobody contacts the subject, whatever run asks."""
+
+        def write(path: str) -> dict[str, str]:
+            subjects.forbid_contact(self.run.tenant_id, self.subject, why=why, by=by)
+            return {"why": why, "by": by, "note": f"{by}: no contact"}
+
+        self._noted("forbid_contact", write)
+
+    def events(self, event: str) -> list[Any]:
+        """The values of all events `event` about the subject that came and that no run has taken."""
+        return self._noted(f"events:{event}", lambda path: subjects.take_events(self.run, event, path), kind="event")
+
+    def keep(self, name: str, content: str, *, kind: str, title: str, media_type: str = "text/plain") -> None:
+        """Store an artifact for the run page: a draft, a mail, a reply, a file."""
+        self._noted(
+            f"keep:{name}",
+            lambda path: keeping.keep(self.run, path, kind=kind, title=title, content=content, media_type=media_type),
+        )
+
+    def flag(self, name: str) -> bool:
+        """Whether the feature flag is on for this subject now; the answer stays the same at every replay."""
+        return self._noted(f"flag:{name}", lambda path: features.is_on(name, unit=self.subject))
+
     def now(self) -> datetime:
         """The time of the first execution, the same at every replay."""
         return datetime.fromisoformat(self.step("now", _now))
@@ -109,37 +166,70 @@ class Context:
         count = self._seen[name] = self._seen.get(name, 0) + 1
         return name if count == 1 else f"{name}#{count}"
 
-    def _run_step(
-        self,
-        path: str,
-        fn: Callable[..., Any],
-        args: Any,
-        kwargs: Any,
-        given: Any,
-        fingerprint: str,
-        kind: str,
-        retry: RetryPolicy,
-    ) -> Any:
+    def _noted(self, name: str, write: Callable[[str], Any], shape: Any = None, kind: str = "tool") -> Any:
+        """A step inside the database: `write` and the event that remembers its result are one transaction."""
+        path = self._path(name)
+        past = self._history.visit(path, ("step.",))
+        if past is None:
+            self._history.check_complete(path)
+            self._check_lease()
+            with scoping.tenant(self.run.tenant_id, durable=True):
+                result = to_jsonable_python(write(path))
+                body = {"of": kind, "result": result, "note": results.note_of(result)}
+                journal.append(self.run.pk, Entry(kind="step.done", path=path, body=body), epoch=self.epoch)
+        else:
+            result = past.body["result"]
+        return shape.model_validate(result) if shape is not None else result
+
+    def _standing(self) -> Standing:
+        found = subjects.standing(self.run.tenant_id, self.subject)
+        found.note = "not to be contacted" if found.no_contact else f"{len(found.deeds)} done before"
+        return found
+
+    def _verify(self, path: str) -> None:
+        """The tool sees for itself that its effect is there, tried a few times; what is not there pauses the run."""
+        tenant, action = self.run.tenant_id, acting.done_action(self.run, self._history, path)
+        work = _Work(
+            fn=acting.check,
+            args=(str(tenant), action),
+            kind="check",
+            retry=acting.VERIFY_AGAIN,
+            also=lambda: acting.mark_verified(tenant, action),
+        )
+        self._remembered(f"{path}/verified", work)
+
+    def _remembered(self, path: str, work: "_Work") -> Any:
+        given = to_jsonable_python({"args": work.args, "kwargs": work.kwargs})
+        fingerprint = results.fingerprint(given)
+        past = self._history.visit(path, ("step.",))
+        if past is not None and past.kind == "step.done":
+            results.same(path, past.body.get("input_hash"), fingerprint)
+            return results.read(work.fn, past.body["result"])
+        if past is None:
+            self._history.check_complete(path)
+        return self._run_step(path, work, given, fingerprint)
+
+    def _run_step(self, path: str, work: "_Work", given: Any, fingerprint: str) -> Any:
         self._check_lease()
         boundaries.reached("step.before", path)
         began = time.perf_counter()
         attempt = self._history.tries(path) + 1
-        facts = {"of": kind, "attempt": attempt, "input": given, "input_hash": fingerprint}
+        facts = {"of": work.kind, "attempt": attempt, "input": given, "input_hash": fingerprint}
         try:
-            result = to_jsonable_python(fn(*args, **kwargs))
+            result = to_jsonable_python(work.fn(*work.args, **work.kwargs))
         except Exception as error:
-            self._step_failed(path, error, facts | {"ms": _ms(began)}, retry, attempt)
+            self._step_failed(path, error, facts | {"ms": results.ms_since(began)}, work.retry, attempt)
             raise errors.Suspend from error
         boundaries.reached("step.ran", path)
-        note = result.get("note", "") if isinstance(result, dict) else ""
-        body = facts | {"result": result, "ms": _ms(began), "note": note}
+        body = facts | {"result": result, "ms": results.ms_since(began), "note": results.note_of(result)}
         with scoping.tenant(self.run.tenant_id, durable=True):
+            work.also()
             journal.append(self.run.pk, Entry(kind="step.done", path=path, body=body), epoch=self.epoch)
         boundaries.reached("step.done", path)
-        return _read(fn, result)
+        return results.read(work.fn, result)
 
     def _step_failed(self, path: str, error: Exception, facts: dict, retry: RetryPolicy, attempt: int) -> None:
-        told = _as_data(error)
+        told = results.as_data(error)
         delay = retry.decide(error, attempt).delay_s
         with scoping.tenant(self.run.tenant_id, durable=True):
             if delay is None:
@@ -160,48 +250,6 @@ class Context:
                 raise_after = None
         if raise_after is not None:
             raise raise_after
-
-
-def _as_data(error: Exception) -> dict[str, str]:
-    if isinstance(error, errors.HoldpointError):
-        return {"code": error.code, "message": error.message}
-    return {"code": "crashed", "message": f"{type(error).__name__}: {error}"[:500]}
-
-
-def _same(path: str, then: Any, now: str) -> None:
-    if then is not None and then != now:
-        raise errors.Nondeterministic(
-            f"The step {path} was asked for with other input than the journal holds. The code has changed."
-        )
-
-
-def _hash(given: Any) -> str:
-    return canonical.payload_hash(json.dumps(given, sort_keys=True, separators=(",", ":")).encode())
-
-
-@cache
-def _adapter(fn: Callable[..., Any]) -> TypeAdapter[Any] | None:
-    target = fn if inspect.isroutine(fn) else type(fn).__call__
-    hint = get_type_hints(target).get("return", Any)
-    return None if hint in (Any, None, type(None)) else TypeAdapter(hint)
-
-
-def _read(fn: Callable[..., Any], result: Any) -> Any:
-    """A stored result in the shape that `fn` promises. The first execution gets it through the same door."""
-    adapter = _adapter(fn)
-    if adapter is None:
-        return result
-    try:
-        return adapter.validate_python(result)
-    except ValidationError as error:
-        name = getattr(fn, "__name__", "the step")
-        raise errors.Nondeterministic(
-            f"The stored result of {name} has another shape: {error.errors()[0]['msg']}."
-        ) from None
-
-
-def _ms(began: float) -> float:
-    return round((time.perf_counter() - began) * 1000, 2)
 
 
 def _now() -> str:

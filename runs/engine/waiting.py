@@ -7,12 +7,13 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from runs import errors, journal
+from runs import errors, gates, journal
 from runs.engine import actions
 from runs.engine.history import History
 from runs.journal import Entry
-from runs.models import Run, Signal, Wait
-from runs.states import RUN_OPEN, RunStatus, WaitKind
+from runs.models import Action, Run, Signal, Wait
+from runs.states import ACTION_OPEN, RUN_OPEN, RunStatus, WaitKind
+from runs.tools import registry
 from tenants import scoping
 
 
@@ -80,12 +81,27 @@ def deliver(*, tenant: uuid.UUID, subject: str, name: str, key: str, value: Any)
         return known
     signal = Signal(tenant_id=tenant, subject=subject, name=name, key=key, value=value)
     signal.save(force_insert=True)
+    _close_stale(tenant, subject, name)
     waiting = Wait.objects.filter(tenant_id=tenant, kind=WaitKind.EVENT, key=name, resolved_at=None)
     for row in waiting.filter(run__subject=subject, run__status__in=RUN_OPEN).order_by("id"):
         if resolve(row, how="event", value=value):
             Signal.objects.filter(tenant_id=tenant, pk=signal.pk).update(taken_by=row)
             break
     return signal
+
+
+def _close_stale(tenant: uuid.UUID, subject: str, name: str) -> None:
+    """What was asked for before this event came, and not sent, was asked without knowing of it: it is closed."""
+    unsent = Action.objects.filter(tenant_id=tenant, run__subject=subject, status__in=ACTION_OPEN).order_by("id")
+    for action in list(unsent):
+        if name not in registry.get(action.tool).stale_on:
+            continue
+        locked = actions.lock(action.pk)
+        if locked.status in ACTION_OPEN:
+            gates.gate().lock(locked)
+            gates.gate().close(locked, "stale")
+            why = f"Something came from them ({name.replace('_', ' ')}) after this was asked for."
+            actions.deny(locked, code="stale", reason=why)
 
 
 def _one_at_a_time(tenant: uuid.UUID, subject: str, name: str) -> None:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from runs import errors, journal, states
-from runs.engine import boundaries, recovery, saga, workflows
+from runs.engine import boundaries, recovery, saga, subjects, workflows
 from runs.engine.context import Context
 from runs.engine.history import History
 from runs.journal import Entry
@@ -148,7 +148,10 @@ def _go_on(worker: Incarnation, lease: Lease, run: Run, events: list[Event]) -> 
         message = f"No worker has version {run.workflow_version} of {run.workflow.name}. Start one that has it."
         _stand(lease, "run.blocked", RunStatus.BLOCKED, {"code": "no_version", "message": message, "path": ""})
         return
-    context = Context(run=run, epoch=lease.epoch, history=History(events), check_lease=worker.check)
+    history = History(events)
+    if definition.exclusive:
+        subjects.take(run, lease.epoch, history)
+    context = Context(run=run, epoch=lease.epoch, history=history, check_lease=worker.check)
     result = definition.run(context, definition.input.model_validate(run.input))
     done = Entry(
         kind="run.done",

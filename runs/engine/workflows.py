@@ -20,6 +20,7 @@ class Definition:
     input: type[BaseModel]
     describe: Callable[[Any], str]  # title of a run, from its input
     subject: Callable[[Any], str]  # whom or what a run is about
+    exclusive: bool  # one run at a time acts on one subject; the others wait for their turn
 
 
 _KNOWN: dict[str, dict[int, Definition]] = {}
@@ -33,6 +34,7 @@ def workflow(
     describe: Callable[[Any], str],
     subject: Callable[[Any], str],
     input: type[BaseModel],
+    exclusive: bool = False,
 ) -> Callable[[Callable[[Any, Any], Any]], Callable[[Any, Any], Any]]:
     """Register a function `(ctx, input) -> result` as version `version` of workflow `name`."""
 
@@ -41,7 +43,14 @@ def workflow(
         if version in versions and versions[version].run is not run:
             raise errors.Conflict(f"Workflow {name} has two functions of version {version}.")
         versions[version] = Definition(
-            name=name, version=version, title=title, run=run, input=input, describe=describe, subject=subject
+            name=name,
+            version=version,
+            title=title,
+            run=run,
+            input=input,
+            describe=describe,
+            subject=subject,
+            exclusive=exclusive,
         )
         return run
 

@@ -3,6 +3,6 @@
 Importing this package registers every tool of the product.
 """
 
-from runs.tools import mail, shop
+from runs.tools import mail, outreach, shop
 
-__all__ = ["mail", "shop"]
+__all__ = ["mail", "outreach", "shop"]

@@ -1,5 +1,6 @@
 """HTTP for tools: every ending of a request becomes one of the tool errors, by whether something may have been done."""
 
+import threading
 from typing import Any
 
 import httpx
@@ -7,15 +8,23 @@ from django.conf import settings
 
 from runs import errors
 
-_CALLED = {"orders": "order service", "ledger": "ledger", "mailbox": "mailbox"}
+_CALLED = {
+    "orders": "order service",
+    "ledger": "ledger",
+    "mailbox": "mailbox",
+    "register": "register",
+    "press": "press archive",
+}
 _client: dict[str, httpx.Client] = {}
+_making = threading.Lock()
 
 
 def call(method: str, base: str, path: str, *, key: str = "", json: Any = None) -> dict[str, Any] | None:
     """The JSON object of a 2xx answer, or None for 404.
 
     Raises `Unreachable` (nothing was sent), `Limited` (429), `Unavailable` (5xx), `Declined` (other 4xx),
-    or `Unclear` when the request left and no readable answer came: cut, timed out, or not JSON.
+    or, when the request left and no readable answer came (cut, timed out, not JSON), `Unclear`; of a GET, which
+    changes nothing, `TookTooLong` or `Unavailable`, so that it is asked again.
     """
     headers = {"Idempotency-Key": key} if key else {}
     try:
@@ -23,8 +32,12 @@ def call(method: str, base: str, path: str, *, key: str = "", json: Any = None) 
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol):
         raise errors.Unreachable(f"The {_host(base)} could not be reached. Nothing was sent.") from None
     except httpx.TimeoutException:
+        if method == "GET":
+            raise errors.TookTooLong(f"The {_host(base)} did not answer in {_seconds():g} s.") from None
         raise errors.Unclear(f"The {_host(base)} did not answer in {_seconds():g} s.") from None
     except httpx.HTTPError as error:
+        if method == "GET":
+            raise errors.Unavailable(f"The line to the {_host(base)} dropped before it answered.") from None
         raise errors.Unclear(
             f"The line to the {_host(base)} dropped before it answered ({type(error).__name__})."
         ) from None
@@ -59,12 +72,13 @@ def _retry_after(answer: httpx.Response) -> float | None:
 
 
 def _connection() -> httpx.Client:
-    """One client for the process: httpx clients may be shared by threads."""
-    if "it" not in _client:
-        _client["it"] = httpx.Client(
-            timeout=httpx.Timeout(_seconds(), connect=2.0), follow_redirects=False, trust_env=False
-        )
-    return _client["it"]
+    """One client for the process: httpx clients may be shared by threads, which may ask for it at the same moment."""
+    with _making:
+        if "it" not in _client:
+            _client["it"] = httpx.Client(
+                timeout=httpx.Timeout(_seconds(), connect=2.0), follow_redirects=False, trust_env=False
+            )
+        return _client["it"]
 
 
 def _seconds() -> float:

@@ -2,6 +2,7 @@
 
 import smtplib
 from email.message import EmailMessage
+from email.utils import formatdate, parseaddr
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -30,16 +31,38 @@ class MailReceipt(Answer):
 
 
 def send(mail: Mail, key: str) -> MailReceipt:
+    return send_as(SENDER, mail, key)
+
+
+def send_as(sender: str, mail: Mail, key: str, in_reply_to: str = "") -> MailReceipt:
     """Hand one message to the server. The effect key travels as X-Effect-Key and in the Message-ID."""
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = SENDER, mail.to, mail.subject
-    message["Message-ID"], message["X-Effect-Key"] = f"<{key}@holdpoint>", key
+    message["From"], message["To"], message["Subject"] = sender, mail.to, mail.subject
+    message["Date"], message["Message-ID"], message["X-Effect-Key"] = formatdate(), message_id(key), key
+    if in_reply_to:
+        message["In-Reply-To"] = message["References"] = in_reply_to
     message.set_content(mail.text)
     server = _connect()
     try:
-        return MailReceipt(to=mail.to, message_id=message["Message-ID"], answer=_deliver(server, message, mail.to))
+        answer = _deliver(server, message, parseaddr(sender)[1], mail.to)
+        return MailReceipt(to=mail.to, message_id=message_id(key), answer=answer)
     finally:
         server.close()
+
+
+def message_id(key: str) -> str:
+    return f"<{key}@holdpoint>"
+
+
+def key_of(message_id: str) -> str:
+    """The effect key in a Message-ID of ours; empty for somebody else's."""
+    inner = message_id.strip().strip("<>")
+    return inner.removesuffix("@holdpoint") if inner.endswith("@holdpoint") else ""
+
+
+def can_look_up() -> bool:
+    """Whether the receivers' mailbox can be asked, as it can in the demo."""
+    return bool(settings.HOLDPOINT_WORLD["mailbox"])
 
 
 def _connect() -> smtplib.SMTP:
@@ -53,10 +76,10 @@ def _connect() -> smtplib.SMTP:
     return server
 
 
-def _deliver(server: smtplib.SMTP, message: EmailMessage, to: str) -> str:
+def _deliver(server: smtplib.SMTP, message: EmailMessage, sender: str, to: str) -> str:
     """Until DATA nothing has been accepted; after it only a 250 is certain."""
     try:
-        for code, said in (server.mail("desk@northwind.example"), server.rcpt(to)):
+        for code, said in (server.mail(sender), server.rcpt(to)):
             _refuse(code, said)
         code, said = server.data(message.as_bytes())
     except smtplib.SMTPDataError as error:
@@ -88,7 +111,7 @@ def look_up(mail: Mail, key: str) -> Probe:
     found = body.get("messages", [])
     if not found:
         return Probe(found=False, receipt=None, detail="The mailbox has no message with this key.")
-    receipt = {"to": mail.to, "message_id": f"<{key}@holdpoint>", "answer": "found in the mailbox"}
+    receipt = {"to": mail.to, "message_id": message_id(key), "answer": "found in the mailbox"}
     return Probe(found=True, receipt=receipt, detail="The mailbox has this message.")
 
 

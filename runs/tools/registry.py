@@ -20,6 +20,14 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What the tool's own look at its effect says. Reading only."""
+
+    ok: bool
+    detail: str  # one sentence for people
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
     """One thing an agent can do outside."""
 
@@ -35,6 +43,10 @@ class Tool:
     compensation: Callable[[Any, Any], BaseModel] | None = None  # (input, receipt) -> the compensator's input
     probe: Callable[[Any, str], Probe] | None = None  # (input, effect key)
     snapshot: Callable[[Any], dict[str, Any]] | None = None  # the present state of the target, to compare later
+    verify: Callable[[Any, Any, str], Check] | None = None  # (input, receipt, effect key): is it really there?
+    reaches: Callable[[Any], str] | None = None  # the subject it speaks to: refused once they asked not to be contacted
+    stale_on: tuple[str, ...] = ()  # events about the run's subject that close a request for it
+    credentials: tuple[str, ...] = ()  # names of secrets it needs; resolved at the last moment, never stored
 
 
 _KNOWN: dict[str, Tool] = {}

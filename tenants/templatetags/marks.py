@@ -108,6 +108,29 @@ def short(key: object) -> str:
 
 
 @register.filter
+def subject_name(key: str) -> str:
+    """lead:ada@brightloom.example is ada@brightloom.example."""
+    return key.partition(":")[2] or key or "its subject"
+
+
+@register.filter
+def told(state: Any) -> str:
+    """One side of a change in words: {"role": "admin"} is admin, None is nothing."""
+    if isinstance(state, dict):
+        parts = [_told(name, value) for name, value in state.items() if value not in (None, 0, [], "")]
+        return ", ".join(parts) or "nothing"
+    return str(state) if state is not None else "nothing"
+
+
+def _told(name: str, value: Any) -> str:
+    if name == "percent":
+        return f"{value} %"
+    if name == "people":
+        return f"{len(value)} named"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+@register.filter
 def took(value: float) -> str:
     """412 ms, 3.1 s, 46 s, 12 m, 3 h 28 m."""
     if value < 1:

@@ -152,7 +152,7 @@ def test_a_stop_holds_back_what_is_approved_until_it_is_lifted(cast):
     stop = flags.stop(actor=cast.alice, scope=Stop.Scope.TOOL, target="test_pay", reason="incident")
     run = carry_out(run)
     assert (run.status, outside.done[str(request.action_id)]) == ("blocked", 0)
-    flags.lift(actor=cast.alice, stop=stop)
+    flags.lift(actor=cast.alice, stop=stop, reason="it is mended")
     operations.resume(actor=cast.dave, run_id=run.pk, reason="incident is over")
     assert carry_out(run).status == "done"
 

@@ -7,7 +7,7 @@ wins and the claim is refused by name. Stops, revocations and policies wait for 
 import pytest
 
 from runs.models import Attempt, Event
-from tenants import flags
+from tenants import errors, flags
 from tests.concurrency import held
 from tests.concurrency.rivals import Rival, until
 from tests.concurrency.stops import CLAIM_POINTS, armed
@@ -126,11 +126,22 @@ def test_a_lease_that_ends_during_the_claim_leaves_an_unknown_outcome(cast, poin
 
 @pytest.mark.parametrize("point", ["claim.advisory", "claim.before_commit"])
 def test_a_stop_of_everything_waits_for_the_claim_and_no_later_one_misses_it(cast, point):
-    it, later = held.approved(cast), held.approved(cast)
+    it, later, operator = held.approved(cast), held.approved(cast), _operator(cast)
     try:
-        stopped = race(it, point, lambda it: flags.stop_everywhere(actor=cast.alice, reason="it pays twice"))
+        stopped = race(it, point, lambda it: flags.stop_everywhere(by=operator, reason="it pays twice"))
         assert stopped == ("ok", "ok", True)
         assert Rival(lambda: held.take(later)).result() == "killed"
     finally:
-        flags.lift_everywhere(actor=cast.alice)
+        flags.lift_everywhere(by=operator, reason="it is mended")
     assert Rival(lambda: held.take(later)).result() == "ok"
+
+
+def test_the_owner_of_a_tenant_does_not_stop_the_others(cast):
+    with pytest.raises(errors.Forbidden):
+        flags.stop_everywhere(by=cast.alice.user, reason="it pays twice")
+
+
+def _operator(cast):
+    cast.alice.user.operates_platform = True
+    cast.alice.user.save(update_fields=["operates_platform"])
+    return cast.alice.user

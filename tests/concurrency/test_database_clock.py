@@ -55,7 +55,7 @@ def test_what_had_been_allowed_and_is_held_by_a_new_policy_expires_too(cast):
     stop = flags.stop(actor=cast.alice, scope="tenant", reason="looking into it")
     run = carry_out(started(cast, {"do": "act"}))
     assert run.status == "blocked"
-    flags.lift(actor=cast.alice, stop=stop)
+    flags.lift(actor=cast.alice, stop=stop, reason="it is mended")
     policies.publish(actor=cast.alice, rules=rule(expires_after_s=0.3), note="hold")
     operations.resume(actor=cast.dave, run_id=run.pk, reason="go on")
     run = carry_out(run)

@@ -23,6 +23,7 @@ class Program:
     process: subprocess.Popen[str]
     web: httpx.Client
     smtp: tuple[str, int]  # of the mailbox; ("", 0) elsewhere
+    pop3: tuple[str, int]
 
     def arm(self, mode: str, count: int = 1) -> None:
         self.web.post("/faults", json={"mode": mode, "count": count}).raise_for_status()
@@ -49,23 +50,23 @@ class Program:
 
 @contextmanager
 def running(name: str, data: Path) -> Iterator[Program]:
-    ports = ["--port", "0"] + (["--http-port", "0"] if name == "mailbox" else [])
+    ports = ["--port", "0"] + (["--pop-port", "0", "--http-port", "0"] if name == "mailbox" else [])
     command = [sys.executable, "-m", f"config.world.{name}", *ports, "--data", str(data)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        web, mail = _addresses(process)
+        web, smtp, pop3 = _addresses(process)
         with httpx.Client(base_url=web, timeout=PATIENCE_SECONDS, trust_env=False) as client:
-            yield Program(process=process, web=client, smtp=mail)
+            yield Program(process=process, web=client, smtp=smtp, pop3=pop3)
     finally:
         process.kill()
         process.communicate()
 
 
-def _addresses(process: subprocess.Popen[str]) -> tuple[str, tuple[str, int]]:
+def _addresses(process: subprocess.Popen[str]) -> tuple[str, tuple[str, int], tuple[str, int]]:
     assert process.stdout is not None
     told, _, _ = select.select([process.stdout], [], [], PATIENCE_SECONDS)
     line = process.stdout.readline() if told else ""
     word, web, *mail = line.split() or ["", ""]
     assert word == "ready", f"The program said {line!r} instead of its ready line."
-    smtp = urlsplit(mail[0] if mail else "")
-    return web, (smtp.hostname or "", smtp.port or 0)
+    smtp, pop3 = (urlsplit(address) for address in (*mail, "", "")[:2])
+    return web, (smtp.hostname or "", smtp.port or 0), (pop3.hostname or "", pop3.port or 0)

@@ -22,10 +22,11 @@ def main() -> int:
     )
     parser.add_argument("--refunds", type=int, default=60, help="runs to start (default 60)")
     parser.add_argument("--kills", type=int, default=20, help="kills at the four points of an action (default 20)")
+    parser.add_argument("--leads", type=int, default=0, help="write to so many leads instead of paying refunds")
     parser.add_argument("--seed", type=int, default=None, help="for orders and the order of kills; printed")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
     options = parser.parse_args()
-    if not (1 <= options.refunds <= 5000 and 0 <= options.kills <= options.refunds):
+    if not (1 <= options.refunds <= 5000 and 0 <= options.kills <= max(options.refunds, options.leads * 3)):
         parser.error("--refunds takes 1 to 5000, and --kills no more than that")
     seed = random.randrange(1_000_000) if options.seed is None else options.seed
     with (
@@ -34,9 +35,15 @@ def main() -> int:
     ):
         os.environ.update(stage.env | {"HOLDPOINT_BOUNDARIES": "", "DJANGO_SETTINGS_MODULE": "config.settings"})
         django.setup()
-        run = import_string("tests.crash.paced.run")  # imports models, so only now
-        report = run(stage, refunds=options.refunds, kills=options.kills, seed=seed)
-    told = json.dumps(asdict(report) | {"doubles": report.doubles}) if options.json else _words(report)
+        # Both import models, so only now.
+        if options.leads:
+            run = import_string("tests.crash.outreach.run")
+            report = run(stage, leads=options.leads, kills=options.kills, seed=seed)
+        else:
+            run = import_string("tests.crash.paced.run")
+            report = run(stage, refunds=options.refunds, kills=options.kills, seed=seed)
+    words = _outreach if options.leads else _words
+    told = json.dumps(asdict(report)) if options.json else words(report)
     sys.stdout.write(f"{told}\n")
     return 1 if report.violations else 0
 
@@ -51,6 +58,17 @@ def _words(report: Any) -> str:
             unknown = f"{t.unknown} unknown ({t.unknown_with_effect} of them happened)"
             lines.append(f"  {kind:8} {t.claimed} claimed = {known} + {unknown}; {t.doubles} doubled")
     lines.append(f"settled: {report.found_by_probe} found outside, {report.settled_by_hand} by hand as not done")
+    lines.append("\n".join(["VIOLATED", *report.violations]) if report.violations else "Nothing was violated.")
+    return "\n".join(lines)
+
+
+def _outreach(report: Any) -> str:
+    lines = [f"seed {report.seed}: {report.runs} runs, {sum(report.kills.values())} kills in {report.seconds} s"]
+    lines += [f"  {count:3} x kill -9 at {point}" for point, count in report.kills.items()]
+    lines.append("ended: " + ", ".join(f"{count} {outcome}" for outcome, count in report.ended.items()))
+    lines.append(
+        f"{report.mails} mails arrived; {report.unknown} unknown outcomes were settled, {report.retried} retries"
+    )
     lines.append("\n".join(["VIOLATED", *report.violations]) if report.violations else "Nothing was violated.")
     return "\n".join(lines)
 

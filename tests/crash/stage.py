@@ -1,4 +1,4 @@
-"""A stage for fault tests: PostgreSQL, the three programs of the outside world and workers, all of them real processes.
+"""A stage for fault tests: PostgreSQL, the programs of the outside world and workers, all of them real processes.
 
 Everything lives under one directory and ends with the stage, by the ids of the processes it started.
 """
@@ -135,15 +135,16 @@ def staged(data: Path, *, lease_s: float, worker_argv: list[str] | None = None, 
 
 
 def _world(stage: Stage) -> None:
-    for name in ("orders", "ledger", "mailbox"):
+    for name in ("orders", "ledger", "register", "press", "mailbox"):
         argv = [sys.executable, "-m", f"config.world.{name}", "--port", "0", "--data", str(stage.data / "world")]
-        argv += ["--http-port", "0"] if name == "mailbox" else []
+        argv += ["--pop-port", "0", "--http-port", "0"] if name == "mailbox" else []
         stage.world[name] = stage.spawn(name, argv, capture=True)
     for name, child in stage.world.items():
         said = child.ready_line()
         stage.env[f"HOLDPOINT_{name.upper()}_URL"] = said[0]
         if name == "mailbox":
-            stage.env["HOLDPOINT_SMTP_URL"] = said[1]
+            stage.env["HOLDPOINT_SMTP_URL"], stage.env["HOLDPOINT_POP3_URL"] = said[1:]
+            stage.env["HOLDPOINT_SALES_PASSWORD"] = "holdpoint-demo"
 
 
 def _migrate(stage: Stage, postgres: EmbeddedPostgres) -> None:

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from runs import news
-from tenants import scoping
+from tenants import news, scoping
 
 
 @pytest.fixture
