@@ -93,13 +93,13 @@ CAST = [
         "Northwind Outdoor",
         "GBP",
         [
-            ("ilse@northwind.example", "Ilse Marchetti", Role.ADMIN),
+            ("ilse@northwind.example", "Ilse Marchetti", Role.OWNER),
             ("mara@northwind.example", "Mara Lindqvist", Role.REVIEWER),
             ("theo@northwind.example", "Theo Brandt", Role.SUPPORT),
             ("jonas@northwind.example", "Jonas Ek", Role.STARTER),
         ],
     ),
-    ("fjordtur", "Fjordtur AS", "EUR", [("charlotte@fjordtur.example", "Charlotte Vik", Role.ADMIN)]),
+    ("fjordtur", "Fjordtur AS", "EUR", [("charlotte@fjordtur.example", "Charlotte Vik", Role.OWNER)]),
 ]
 
 
@@ -124,7 +124,6 @@ def _tenant(slug: str, name: str, currency: str, users: Sequence[tuple[User, str
     for name in ("refund_desk", "outbound"):
         operations.set_up_workflow(actor=owner, name=name, note="first release")
     policies.publish(actor=owner, rules=RULES, note="the demo's rules")
-    people.add_member(actor=owner, user=users[0][0], role=users[0][1])
     if members:
         starter = Actor(user=users[-1][0], tenant=owner.tenant, role=users[-1][1])
         _tickets(starter)

@@ -77,7 +77,7 @@ DATABASES["default"]["CONN_MAX_AGE"] = int(env.number("HOLDPOINT_CONNECTION_AGE"
 # them). The threads of a worker keep theirs, so there is none to share.
 _SHARED = int(env.number("HOLDPOINT_WEB_CONNECTIONS", 0, least=0, most=500))
 if _SHARED:
-    DATABASES["default"]["CONN_MAX_AGE"] = 0  # back to the others after each request
+    DATABASES["default"] |= {"ENGINE": "config.pooled", "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False}
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _SHARED, "timeout": 5.0}
 # LISTEN needs a session of its own, which a pooler does not give.
 DATABASE_DIRECT_URL = env.address("DATABASE_DIRECT_URL", env.DATABASE, _URL)

@@ -71,8 +71,8 @@ class Loop:
         if free:
             try:
                 leases = self._incarnation.claim_ready(free, self._tenants)
-            except DatabaseError:
-                log.exception("the database does not answer; trying again")
+            except DatabaseError as error:  # said twice a second while it is away: no traceback
+                log.error("the database does not answer; trying again", extra={"why": error})
                 connection.close()
         for _ in range(free - len(leases)):
             self._free.release()
@@ -107,6 +107,9 @@ class Loop:
         try:
             close_old_connections()
             work()
+        except DatabaseError as error:
+            log.error("the database does not answer; trying again", extra={"why": error})
+            connection.close()
         except Exception:  # the thread has to live: without it leases end and nothing is swept
             log.exception("a task of the worker failed; trying again")
             connection.close()
@@ -119,8 +122,8 @@ class Loop:
                     direct.execute(f"LISTEN {CHANNEL}")
                     for _ in direct.notifies():
                         self._woken.set()
-            except psycopg.Error:
-                log.warning("listening was interrupted; the poll carries on", exc_info=True)
+            except psycopg.Error as error:
+                log.warning("listening was interrupted; the poll carries on", extra={"why": error})
                 self._ending.wait(POLL_S)
 
 

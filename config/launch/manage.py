@@ -20,7 +20,8 @@ MIGRATE = ["migrate", "-v0", "--skip-checks"]
 def main() -> int:
     """Run the command on: the servers the environment names; those of the product here; the embedded one. Raises `Trouble`."""
     root = Path(__file__).resolve().parents[2]
-    data = root / ".data"
+    called_from = Path(os.environ.get("HOLDPOINT_CALLED_FROM", "."))
+    data = (called_from / os.environ.get("HOLDPOINT_DATA", root / ".data")).absolute()
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
     if command in OWNERS:
         os.environ["HOLDPOINT_ROLE"] = "owner"

@@ -83,7 +83,9 @@ class Product:
         assert order is not None
         body = {"order": number, "email": order["customer"]["email"], "story": STORY, "amount_minor": 4050}
         headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": number}
-        return httpx.post(self.url + "api/v1/tickets", json=body, headers=headers, timeout=20).json()["run"]
+        answer = httpx.post(self.url + "api/v1/tickets", json=body, headers=headers, timeout=20)
+        assert answer.status_code == 201, answer.text[:500]
+        return answer.json()["run"]
 
     def stands(self, key: str, run: str) -> tuple[str, str]:
         headers = {"Authorization": f"Bearer {key}"}

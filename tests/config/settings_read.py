@@ -5,7 +5,7 @@ import re
 
 from tests.crash.stage import ROOT
 
-NAME = re.compile(r"(HOLDPOINT|DATABASE|BROKER|REDIS)_[A-Z_]+")
+NAME = re.compile(r"(HOLDPOINT|DATABASE|BROKER|REDIS)_[A-Z0-9_]+")
 INTERNAL = {"HOLDPOINT_CALLED_FROM"}  # how bin/up tells its own Python where it was called
 READERS = {"text", "flag", "number", "words", "choice", "address"}
 
@@ -21,7 +21,8 @@ def names() -> set[str]:
         found |= {text for text in _strings(path.read_text()) if NAME.fullmatch(text)}
     for path in (ROOT / "bin").iterdir():
         found |= {
-            match[1] for match in re.finditer(r"\$\{?((?:HOLDPOINT|DATABASE|BROKER|REDIS)_[A-Z_]+)", path.read_text())
+            match[1]
+            for match in re.finditer(r"\$\{?((?:HOLDPOINT|DATABASE|BROKER|REDIS)_[A-Z0-9_]+)", path.read_text())
         }
     return {name.removesuffix("_FILE") for name in found} - INTERNAL
 

@@ -10,7 +10,7 @@ from tests.config import settings_read
 from tests.crash.stage import ROOT
 
 TEXT = (ROOT / "docs" / "operating.md").read_text()
-ROWS = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \|", TEXT, re.MULTILINE))
+ROWS = dict(re.findall(r"^\| `([A-Z0-9_]+)` \| ([^|]+) \|", TEXT, re.MULTILINE))
 
 
 def test_the_table_names_exactly_the_variables_that_are_read():

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend with sessions that a web process shares."""
