@@ -254,7 +254,7 @@ def _with(checked: Checked, verdict: str, problem: Problem, **more: Any) -> Chec
 def _begun(actor: Actor, upload: str) -> set[str]:
     with scoping.tenant(actor.tenant.pk):
         keys = Run.objects.filter(tenant=actor.tenant, start_key__startswith=f"file:{upload}:")
-        return set(keys.values_list("start_key", flat=True))
+        return {key for key in keys.values_list("start_key", flat=True) if key}
 
 
 def _key(upload: str, lead: Lead) -> str:

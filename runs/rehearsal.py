@@ -30,6 +30,8 @@ def bring_forward(*, actor: Actor, by: timedelta, reason: str) -> int:
         found = list(waits.order_by("run_id", "id").values_list("pk", "run_id", "due_at")[:MOST])
         list(Run.objects.select_for_update().filter(pk__in={run for _, run, _ in found}).order_by("id"))
         for wait, run, due in found:
+            if due is None:
+                continue
             Wait.objects.filter(tenant=actor.tenant, pk=wait, resolved_at=None).update(due_at=due - by)
             body = {"by_s": by.total_seconds(), "name": str(actor.user), "reason": reason}
             journal.append(run, Entry(kind="clock.moved", body=body))

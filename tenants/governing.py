@@ -175,8 +175,7 @@ def changes(request: Any, name: str) -> HttpResponse:
         features.change(actor=request.actor, name=name, **given)
     except errors.Conflict as error:
         form.add_error(None, f"{error.message} Look, and save again if you still mean it.")
-        form.data = form.data.copy()
-        form.data["version"] = str(state.version)
+        form.data = {**request.POST.dict(), "people": request.POST.getlist("people"), "version": str(state.version)}
         return _flags(request, name, form, 409)
     except errors.Invalid as error:
         form.add_error(

@@ -3,6 +3,7 @@
 import asyncio
 import smtplib
 import uuid
+from email import policy
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from typing import Any
@@ -87,4 +88,6 @@ def _reply(message: dict[str, Any], text: str) -> EmailMessage:
 
 def _send(smtp: tuple[str, int], reply: EmailMessage) -> None:
     with smtplib.SMTP(*smtp, timeout=10) as line:
-        line.sendmail(parseaddr(str(reply["From"]))[1], [parseaddr(str(reply["To"]))[1]], reply.as_bytes())
+        line.sendmail(
+            parseaddr(str(reply["From"]))[1], [parseaddr(str(reply["To"]))[1]], reply.as_bytes(policy=policy.SMTP)
+        )

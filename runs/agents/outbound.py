@@ -78,16 +78,18 @@ class _Over(Exception):
         self.result = {"outcome": outcome, "why": why, **facts}
 
 
-def write(task: str, facts: dict, to: str, sources: dict[str, str]) -> Drafted:
-    """A mail to `to` whose every claim stands in `sources` (name -> text).
+def write(task: str, facts: dict, sources: dict[str, str]) -> Drafted:
+    """A mail to the lead whose every claim stands in `sources` (name -> text).
 
     A draft that breaks its contract goes back to the model with the reason, twice; then `BrokenContract`.
     """
-    asked, refused = facts, list(facts.get("refused", []))
+    asked, refused, lead = facts, list(facts.get("refused", [])), facts["lead"]
     for _ in range(MOST_REPAIRS):
         said = planner.ask(task, asked)
         try:
-            letter = guardrails.letter(said.text, to=to, sources=sources, most_words=180)
+            letter = guardrails.letter(
+                said.text, to=lead["email"], name=lead["person"], sources=sources, most_words=180
+            )
         except errors.BrokenContract as broken:
             refused.append(broken.message)
             asked = facts | {"refused": refused}
@@ -161,7 +163,7 @@ def _contact(ctx: Context, lead: Lead, deed: str, task: str, facts: dict[str, An
     sources = _sources(facts)
     for number in range(1, MOST_DRAFTS + 1):
         given = facts | {"refused": list(refused)}
-        letter = ctx.step(task, write, task, given, lead.email, sources, kind="model").letter
+        letter = ctx.step(task, write, task, given, sources, kind="model").letter
         ctx.keep(
             f"{deed} draft {number}",
             _plain(lead, letter.subject, letter.text),

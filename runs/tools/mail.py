@@ -1,6 +1,7 @@
 """Mail by SMTP. A message that left and was not confirmed is an unknown outcome: SMTP knows no idempotency key."""
 
 import smtplib
+from email import policy
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from urllib.parse import urlsplit
@@ -81,7 +82,7 @@ def _deliver(server: smtplib.SMTP, message: EmailMessage, sender: str, to: str) 
     try:
         for code, said in (server.mail(sender), server.rcpt(to)):
             _refuse(code, said)
-        code, said = server.data(message.as_bytes())
+        code, said = server.data(message.as_bytes(policy=policy.SMTP))
     except smtplib.SMTPDataError as error:
         _refuse(error.smtp_code, error.smtp_error)
         raise errors.Declined("The mail server did not take the message.") from None
