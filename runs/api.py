@@ -9,8 +9,9 @@ from ninja import NinjaAPI, Schema
 from ninja.errors import ValidationError as BadBody
 from ninja.responses import Status
 from ninja.security import HttpBearer
+from pydantic import RootModel
 
-from runs import errors, operations
+from runs import errors, intake, operations
 from runs.agents.refund_desk import Ticket
 from runs.models import Run
 from runs.redaction import shown
@@ -49,14 +50,89 @@ class RunOut(Schema):
 def start_ticket(request: HttpRequest, ticket: Ticket) -> Status:
     """Needs an `Idempotency-Key`: the same key and body answer 200 with the same run; another body 422."""
     actor: Actor = request.auth  # type: ignore[attr-defined]
-    key = request.headers.get("Idempotency-Key", "").strip()
-    if not key or len(key) > 100:
-        raise MissingKey()
+    key = _key(request)
     began = operations.find_started(actor=actor, start_key=f"api:{key}")
     run = operations.start(
         actor=actor, workflow="refund_desk", given=ticket.model_dump(mode="json"), start_key=f"api:{key}"
     )
     return Status(200 if began else 201, {"run": run.pk, "status": run.status, "url": _url(actor, run)})
+
+
+class LeadIn(RootModel[dict[str, Any]]):
+    """A lead as in the form; `runs.agents.leads.Lead` has the last word and words of its own."""
+
+
+class LeadOut(Schema):
+    run: uuid.UUID | None
+    status: str  # started, known, fix, twice, running or barred
+    message: str
+    field: str
+    meant: str
+    url: str
+
+
+class Batch(Schema):
+    leads: list[dict[str, Any]]
+
+
+class Happened(Schema):
+    subject: str
+    name: str
+    key: str
+    value: Any = None
+
+
+@api.post("leads", response={201: LeadOut, 200: LeadOut, 422: LeadOut}, summary="Start a run on a lead")
+def start_lead(request: HttpRequest, lead: LeadIn) -> Status:
+    """Needs an `Idempotency-Key`. 422 names the field, what to do, and a value that may be meant."""
+    actor: Actor = request.auth  # type: ignore[attr-defined]
+    key = _key(request)
+    began = operations.find_started(actor=actor, start_key=f"api:{key}") is not None
+    told = _start_lead(actor, intake.check(actor, lead.root), f"api:{key}", anyway=True)
+    return Status(200 if began else 201 if told["run"] else 422, told)
+
+
+@api.post("leads/batch", response={200: list[LeadOut]}, summary="Start runs on up to 500 leads")
+def start_leads(request: HttpRequest, batch: Batch) -> list[dict[str, Any]]:
+    """Needs an `Idempotency-Key`: repeating the request starts no run twice. One answer for each lead, in order."""
+    actor: Actor = request.auth  # type: ignore[attr-defined]
+    key = _key(request)
+    if not 1 <= len(batch.leads) <= intake.MOST_ROWS:
+        raise errors.Invalid(f"Send 1 to {intake.MOST_ROWS} leads at once.", field="leads")
+    return [
+        _start_lead(actor, row, f"api:{key}:{row.number}", anyway=False) for row in intake.check_all(actor, batch.leads)
+    ]
+
+
+@api.post("events", response={200: dict[str, Any]}, summary="Tell of an event outside")
+def tell_event(request: HttpRequest, event: Happened) -> dict[str, Any]:
+    """A reply, a payment, a delivery: the run that waits for it goes on; the same `key` counts once."""
+    actor: Actor = request.auth  # type: ignore[attr-defined]
+    for name, most in (("subject", 200), ("name", 120), ("key", 100)):
+        if not 1 <= len(getattr(event, name).strip()) <= most:
+            raise errors.Invalid(f"{name}: write 1 to {most} characters.", field=name)
+    told = event.dict()
+    signal = operations.deliver(actor=actor, **told | {"key": f"api:{event.key}"})
+    return {"event": signal.pk, "kept": True}
+
+
+def _start_lead(actor: Actor, row: intake.Checked, start_key: str, *, anyway: bool) -> dict[str, Any]:
+    known = operations.find_started(actor=actor, start_key=start_key)
+    problem = row.problems[0] if row.problems else None
+    run = known
+    may = row.lead is not None and (row.verdict == "ok" or (anyway and row.verdict == "running"))
+    if row.lead is not None and (may or known is not None):
+        given = row.lead.model_dump(mode="json")
+        run = operations.start(actor=actor, workflow=intake.WORKFLOW, given=given, start_key=start_key)
+    status = "known" if known else "started" if run else row.verdict
+    return {
+        "run": run.pk if run else None,
+        "status": status,
+        "message": problem.message if problem and not run else "",
+        "field": problem.field if problem and not run else "",
+        "meant": problem.meant if problem and not run else "",
+        "url": _url(actor, run) if run else "",
+    }
 
 
 @api.get("runs/{run_id}", response=RunOut, summary="Where a run stands")
@@ -104,6 +180,14 @@ def bad_body(request: HttpRequest, error: BadBody) -> HttpResponse:
         "field": field,
     }
     return api.create_response(request, body, status=422)
+
+
+def _key(request: HttpRequest) -> str:
+    """The header that makes a repetition harmless. Raises `MissingKey`."""
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if not key or len(key) > 100:
+        raise MissingKey()
+    return key
 
 
 def _url(actor: Actor, run: Run) -> str:

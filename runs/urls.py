@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from runs import views
+from runs import lead_views, views
 
 app_name = "runs"
 urlpatterns = [
     path("runs/", views.list_runs, name="list"),
     path("runs/new/", views.new, name="new"),
+    path("runs/new/lead/", lead_views.new_lead, name="new_lead"),
+    path("runs/new/leads/", lead_views.lead_file, name="lead_file"),
     path("runs/<uuid:run_id>/", views.detail, name="detail"),
     path("runs/<uuid:run_id>/retries/", views.retries, name="retries"),
     path("runs/<uuid:run_id>/resumptions/", views.resumptions, name="resumptions"),

@@ -1,9 +1,26 @@
-"""A lead as every door lets it in: form, file and API."""
+"""A lead as every door lets it in: form, file and API. What is written differently is made the same here."""
 
-from datetime import date
-from typing import Annotated, Literal
+import difflib
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+MAIL = re.compile(r"^[^@\s,;<>\"()]{1,64}@([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}$")
+HOST = re.compile(r"^([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}$")
+DAY_FIRST = re.compile(r"^(\d{1,2})[./](\d{1,2})[./](\d{4})$")
+PRIORITIES = {"1": "high", "2": "normal", "3": "low", "urgent": "high", "medium": "normal", "": "normal"}
+COMMON = ("gmail.com", "outlook.com", "hotmail.com", "yahoo.com", "icloud.com", "proton.me")
+MOST = {"company": 120, "person": 120, "role": 80, "note": 500}
+CALLED = {
+    "company": "the company",
+    "domain": "the company’s web domain",
+    "person": "the person’s name",
+    "email": "the e-mail address",
+}
 
 
 class Lead(BaseModel):
@@ -11,14 +28,121 @@ class Lead(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    company: str = Field(min_length=1, max_length=120)
-    domain: Annotated[str, StringConstraints(to_lower=True, max_length=253, pattern=r"^[a-z0-9.-]+\.[a-z]{2,}$")]
-    person: str = Field(min_length=1, max_length=120)
-    email: Annotated[
-        str, StringConstraints(to_lower=True, max_length=180, pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+$")
-    ]
-    role: str = Field(default="", max_length=80)
-    note: str = Field(default="", max_length=500)
-    owner_email: str = Field(default="", max_length=254)
+    company: str
+    domain: str
+    person: str
+    email: str
+    role: str = ""
+    note: str = ""
+    owner_email: str = ""
     priority: Literal["low", "normal", "high"] = "normal"
     due_on: date | None = None
+
+    @field_validator("company", "person", "role", "note")
+    @classmethod
+    def _of_a_length(cls, value: str, info: Any) -> str:
+        value = " ".join(value.split()) if info.field_name != "note" else value.strip()
+        if not value and info.field_name in ("company", "person"):
+            raise ValueError(f"Write {CALLED[info.field_name]}.")
+        if len(value) > MOST[info.field_name]:
+            raise ValueError(f"Write at most {MOST[info.field_name]} characters; these are {len(value)}.")
+        return value
+
+    @field_validator("email", "owner_email")
+    @classmethod
+    def _an_address(cls, value: str, info: Any) -> str:
+        value = value.strip().strip("<>").removeprefix("mailto:").lower()
+        if info.field_name == "owner_email" and not value:
+            return value
+        if not value:
+            raise ValueError("Write the e-mail address, like name@example.net.")
+        if len(value) > 180 or not MAIL.match(value):
+            many = "one address only" if re.search(r"[,;\s]", value) else "an address like name@example.net"
+            raise ValueError(f"Write {many}.")
+        return value
+
+    @field_validator("domain")
+    @classmethod
+    def _a_host(cls, value: str) -> str:
+        host = host_of(value)
+        if not host:
+            raise ValueError("Write the company’s web domain, like example.net.")
+        if len(host) > 253 or not HOST.match(host):
+            raise ValueError("This is no web domain. Write it like example.net, without a path.")
+        return host
+
+    @field_validator("priority", mode="before")
+    @classmethod
+    def _one_of_three(cls, value: Any) -> str:
+        word = str(value if value is not None else "").strip().lower()
+        word = PRIORITIES.get(word, word)
+        if word not in ("low", "normal", "high"):
+            raise ValueError("Write low, normal or high.")
+        return word
+
+    @field_validator("due_on", mode="before")
+    @classmethod
+    def _a_day_to_come(cls, value: Any) -> date | None:
+        if value in (None, ""):
+            return None
+        day = value if isinstance(value, date) else _read_day(str(value).strip())
+        if day < datetime.now(UTC).date():
+            raise ValueError(f"{day:%-d %B %Y} is over. Choose a day to come, or leave it empty.")
+        return day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong with one field, and a value that may be meant."""
+
+    field: str
+    message: str
+    meant: str = ""
+
+
+def problems_of(error: ValidationError) -> list[Problem]:
+    """What pydantic found, in our words, one for each field."""
+    found = []
+    for one in error.errors():
+        field = str(one["loc"][0]) if one["loc"] else ""
+        if one["type"] == "value_error":
+            message = str(one["ctx"]["error"])
+        elif one["type"] == "missing":
+            message = f"Write {CALLED.get(field, field)}."
+        elif one["type"] == "extra_forbidden":
+            message = f"There is no field called {field}. Known: {', '.join(Lead.model_fields)}."
+        else:
+            message = "Write text here."
+        found.append(Problem(field=field, message=message))
+    return found
+
+
+def meant_address(email: str, domain: str) -> str:
+    """The address that is probably meant when its domain looks like a slip of the finger; else ""."""
+    name, at, host = email.strip().lower().rpartition("@")
+    known = [word for word in (host_of(domain), *COMMON) if word]
+    if not at or not name or host in known:
+        return ""
+    close = difflib.get_close_matches(host, known, n=1, cutoff=0.82)
+    return f"{name}@{close[0]}" if close and MAIL.match(f"{name}@{close[0]}") else ""
+
+
+def host_of(text: str) -> str:
+    """https://www.Example.net/about is example.net."""
+    text = text.strip().lower()
+    try:
+        host = urlsplit(text if "//" in text else f"//{text}").hostname or ""
+    except ValueError:  # brackets that are no IPv6 address
+        return text
+    return host.removeprefix("www.").rstrip(".")
+
+
+def _read_day(text: str) -> date:
+    first = DAY_FIRST.match(text)
+    try:
+        if first:
+            day, month, year = map(int, first.groups())
+            return date(year, month, day)
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        raise ValueError("Write a day like 2026-12-24 or 24.12.2026.") from None

@@ -114,6 +114,11 @@ def subject_name(key: str) -> str:
 
 
 @register.filter
+def words(text: str) -> list[str]:
+    return text.split()
+
+
+@register.filter
 def told(state: Any) -> str:
     """One side of a change in words: {"role": "admin"} is admin, None is nothing."""
     if isinstance(state, dict):

@@ -1,0 +1,131 @@
+"""Pages on which leads come in. A lead that cannot be used keeps its text and says what to do."""
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from runs import errors, intake, operations
+from tenants.entry import member
+from tenants.permissions import START
+
+# name, label, hint, whether it has to be given
+FIELDS = (
+    ("company", "Company", "", True),
+    ("domain", "Its web domain", "A pasted address is fine. The register and the press are asked about it.", True),
+    ("person", "Person", "First and last name; the mail greets them.", True),
+    ("email", "E-mail", "One mail goes there once a person agreed.", True),
+    ("role", "Their role", "Optional.", False),
+    ("note", "Why we write", "Optional. The draft may rest on it; reviewers see it.", False),
+    ("owner_email", "Who looks after it", "Optional. The e-mail of a member.", False),
+    ("due_on", "Not after", "Optional. A day like 2026-12-24 or 24.12.2026.", False),
+)
+NAMES = [name for name, _, _, _ in FIELDS] + ["priority"]
+
+
+@require_http_methods(["GET", "POST"])
+@member
+def new_lead(request: Any) -> HttpResponse:
+    """The form. The hidden key makes a second click the same run; `fill` puts a suggested value in."""
+    request.actor.require(START)
+    if request.method == "GET":
+        return _form(request, {name: request.GET.get(name, "") for name in NAMES}, None)
+    given = {name: request.POST.get(name, "").strip() for name in NAMES}
+    field, _, value = request.POST.get("fill", "").partition("=")
+    if field in NAMES:
+        given[field] = value
+        return _form(request, given, intake.check(request.actor, given))
+    checked = intake.check(request.actor, given)
+    anyway = request.POST.get("anyway") == "1" and checked.verdict == "running"
+    if checked.lead is None or not (checked.verdict == "ok" or anyway):
+        return _form(request, given, checked)
+    key = request.POST.get("key", "")[:64] or uuid.uuid4().hex
+    run = operations.start(
+        actor=request.actor,
+        workflow=intake.WORKFLOW,
+        given=checked.lead.model_dump(mode="json"),
+        start_key=f"lead:{key}",
+    )
+    return redirect("runs:detail", tenant=request.actor.tenant.slug, run_id=run.pk)
+
+
+def _form(request: Any, given: dict[str, str], checked: intake.Checked | None) -> HttpResponse:
+    found = checked.problems if checked else ()
+    fields = [
+        {
+            "name": name,
+            "label": label,
+            "hint": hint,
+            "value": given[name],
+            "required": required,
+            "problems": [problem for problem in found if problem.field == name],
+        }
+        for name, label, hint, required in FIELDS
+    ]
+    first = next((field["name"] for field in fields if field["problems"]), "")
+    context = {
+        "fields": fields,
+        "priority": given["priority"] or "normal",
+        "checked": checked,
+        "first": first,
+        "problems": found,
+        "key": request.POST.get("key") or uuid.uuid4().hex,
+        "here": "new_lead",
+    }
+    bad = checked is not None and checked.verdict != "ok"
+    return render(request, "runs/new_lead.html", context, status=422 if bad else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@member
+def lead_file(request: Any) -> HttpResponse:
+    """Choose or paste a file, look at its rows, then start the usable ones. Looking starts nothing."""
+    request.actor.require(START)
+    if request.method == "GET":
+        return _sheet(request, text="")
+    upload = request.POST.get("upload", "")[:40] or uuid.uuid4().hex
+    text, guessed = request.POST.get("text", ""), ""
+    try:
+        chosen = request.FILES.get("file")
+        if chosen is not None:
+            if chosen.size > intake.MOST_BYTES:
+                raise errors.Invalid("The file is larger than 1 MB. Split it into parts.", field="file")
+            text, guessed = intake.decode(chosen.read())
+        sheet = intake.read_sheet(request.actor, text)
+    except errors.Invalid as error:
+        return _sheet(request, text=text, upload=upload, problem=error.message, status=422)
+    if request.POST.get("do") == "save":
+        return _saved(sheet)
+    if request.POST.get("do") == "start":
+        return _start(request, sheet, text, upload)
+    return _sheet(request, text=text, upload=upload, sheet=sheet, guessed=guessed)
+
+
+def _start(request: Any, sheet: intake.Sheet, text: str, upload: str) -> HttpResponse:
+    try:
+        runs = intake.start_all(actor=request.actor, sheet=sheet, upload=upload, digest=request.POST.get("digest", ""))
+    except errors.Conflict as error:
+        return _sheet(request, text=text, upload=upload, sheet=sheet, problem=error.message, status=409)
+    messages.success(request, f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} started, each lead once.")
+    return redirect("runs:list", tenant=request.actor.tenant.slug)
+
+
+def _saved(sheet: intake.Sheet) -> HttpResponse:
+    answer = HttpResponse("\ufeff" + intake.to_fix(sheet), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="leads-to-fix.csv"'
+    return answer
+
+
+def _sheet(request: Any, *, text: str, status: int = 200, **more: Any) -> HttpResponse:
+    sheet = more.get("sheet")
+    context = {
+        "text": text,
+        "counts": sheet.counted() if sheet else {},
+        "columns": intake.COLUMNS,
+        "here": "new_lead",
+        **more,
+    }
+    return render(request, "runs/lead_file.html", context, status=status)
