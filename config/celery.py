@@ -22,6 +22,16 @@ def transport(url: str) -> dict:
     return {"visibility_timeout": 60, "socket_connect_timeout": ANSWERS_WITHIN_S, "socket_timeout": 5.0, **AWAY}
 
 
+def schedule() -> dict:
+    """What beat asks for. The tasks keep a distance of their own, so a pile of these costs nothing."""
+    options = {"expires": STALE_AFTER_S}
+    asked = {"sweep": {"task": "runs.sweep", "schedule": 1.0, "options": options}}
+    if settings.HOLDPOINT_INBOXES:
+        every = settings.HOLDPOINT_INBOX_SECONDS
+        asked["inboxes"] = {"task": "runs.read_inboxes", "schedule": every, "options": options}
+    return asked
+
+
 app = Celery("holdpoint", broker=settings.BROKER_URL or "memory://")
 app.conf.update(
     task_ignore_result=True,
@@ -40,13 +50,6 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_connection_timeout=ANSWERS_WITHIN_S,
     broker_transport_options=transport(settings.BROKER_URL),
-    beat_schedule={
-        "sweep": {"task": "runs.sweep", "schedule": 1.0, "options": {"expires": STALE_AFTER_S}},
-        "inboxes": {
-            "task": "runs.read_inboxes",
-            "schedule": settings.HOLDPOINT_INBOX_SECONDS,
-            "options": {"expires": settings.HOLDPOINT_INBOX_SECONDS},
-        },
-    },
+    beat_schedule=schedule(),
 )
 app.autodiscover_tasks(["runs"])

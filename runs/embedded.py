@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, OperationalError, close_old_connections, connection
 
 from runs import agents
 from runs.engine import inboxes, recovery
@@ -71,9 +71,8 @@ class Loop:
         if free:
             try:
                 leases = self._incarnation.claim_ready(free, self._tenants)
-            except DatabaseError as error:  # said twice a second while it is away: no traceback
-                log.error("the database does not answer; trying again", extra={"why": error})
-                connection.close()
+            except DatabaseError as error:
+                _tell(error)
         for _ in range(free - len(leases)):
             self._free.release()
         for lease in leases:
@@ -108,8 +107,7 @@ class Loop:
             close_old_connections()
             work()
         except DatabaseError as error:
-            log.error("the database does not answer; trying again", extra={"why": error})
-            connection.close()
+            _tell(error)
         except Exception:  # the thread has to live: without it leases end and nothing is swept
             log.exception("a task of the worker failed; trying again")
             connection.close()
@@ -125,6 +123,13 @@ class Loop:
             except psycopg.Error as error:
                 log.warning("listening was interrupted; the poll carries on", extra={"why": error})
                 self._ending.wait(POLL_S)
+
+
+def _tell(error: DatabaseError) -> None:
+    """Log it, and take another session next time. One that is away is told several times a second: no traceback then."""
+    trace = None if isinstance(error, OperationalError) else error
+    log.error("the database does not answer; trying again", exc_info=trace, extra={"why": error})
+    connection.close()
 
 
 def work(*, threads: int) -> None:

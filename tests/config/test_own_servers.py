@@ -266,3 +266,6 @@ def test_with_redis_as_broker_and_behind_pgbouncer_it_is_the_same(debian, place)
             with redis.Redis.from_url(broker) as client:
                 assert client.keys("_kombu.binding.holdpoint")
             assert nothing_is_embedded(product)
+            logs = {path.name: path.read_text() for path in (product.data / "logs").iterdir()}
+            assert {name for name, text in logs.items() if "Traceback" in text} == set()
+            assert {"web.log", "worker.log", "beat.log"} <= set(logs)
