@@ -136,7 +136,8 @@ def _when(message: dict[str, Any]) -> str:
 def _text(text: str) -> str:
     quote = _QUOTE.search(text)
     own, rest = (text[: quote.start()], quote.group()[1:]) if quote else (text, "")
-    quoted = f'<div class="quoted">{escape(rest.strip())}</div>' if rest else ""
+    plain = re.sub("(?m)^> ?", "", rest.strip())
+    quoted = f'<div class="quoted">{escape(plain)}</div>' if rest else ""
     return (escape(own.strip()) or "This message has no plain text.") + quoted
 
 
@@ -160,7 +161,8 @@ def _reply(message: dict[str, Any], seen: _Seen) -> str:
     number, draft = message["id"], seen.draft
     mine = draft if draft and draft.message == number else Draft(message=number, text="")
     done = '<p class="told" role="status"><span aria-hidden="true">✓</span> Your reply was sent.</p>'
-    problem = f'<p class="problem" id="problem-{number}" role="alert">{escape(mine.problem)}</p>'
+    said = f'<span aria-hidden="true">!</span> {escape(mine.problem)}'
+    problem = f'<p class="problem" id="problem-{number}" role="alert">{said}</p>'
     samples = "".join(
         f'<li><a class="button" href="/?draft={number}&amp;sample={name}#reply-{number}" data-fill="{escape(text)}">'
         f"{label}</a></li>"
@@ -170,6 +172,7 @@ def _reply(message: dict[str, Any], seen: _Seen) -> str:
         id=number,
         form=uuid.uuid4(),
         open=" open" if mine is draft else "",
+        focus=" autofocus" if mine is draft else "",
         told=done if seen.replied == number else "",
         samples=samples,
         reader=escape(message["to"]) or "the reader",

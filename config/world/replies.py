@@ -20,7 +20,7 @@ from config.world.letters import Letters
 
 MOST_TEXT = 4000
 MOST_FORM = 100
-MOST_QUOTED = 40  # lines
+MOST_QUOTED, MOST_QUOTED_TEXT = 40, 20_000  # lines, characters
 SECONDS = 10
 _ID = re.compile(r"<[^<>\s]{1,250}>")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -78,10 +78,10 @@ def written(message: dict[str, Any], text: str, *, form: str) -> EmailMessage:
     """The reply to `message`. Raises `NoReply` when the message names nobody who could write it or get it."""
     headers = {name.lower(): " ".join(value.split()) for name, value in message["headers"]}
     reader = _address(message["envelope"]["to"][:1], message["to"])
-    sender = _address([headers.get("reply-to", ""), message["from"]], message["from"])
+    sender = _address([headers.get("reply-to", ""), headers.get("from", ""), message["from"]], message["from"])
     reply = EmailMessage(policy=_POLICY)
     reply["From"], reply["To"] = reader, sender
-    subject = " ".join(_CONTROL.sub(" ", message["subject"]).split())
+    subject = _flat(message["subject"])
     reply["Subject"] = subject if subject.lower().startswith("re:") else f"Re: {subject}".strip()
     name = uuid.uuid5(uuid.NAMESPACE_OID, f"{message['id']} {form}")
     reply["Date"] = formatdate()
@@ -112,7 +112,7 @@ def _address(candidates: list[str], named: str) -> Address:
     names = {spec.lower(): name for name, spec in getaddresses([named])}
     for name, spec in getaddresses([candidate for candidate in candidates if candidate]):
         try:
-            found = Address(display_name=_decoded(name) or names.get(spec.lower(), ""), addr_spec=spec)
+            found = Address(display_name=_flat(_decoded(name) or names.get(spec.lower(), "")), addr_spec=spec)
         except (ValueError, IndexError, errors.MessageError):
             continue
         if found.domain:
@@ -124,15 +124,20 @@ def _address(candidates: list[str], named: str) -> Address:
 
 def _decoded(name: str) -> str:
     try:
-        return _CONTROL.sub("", str(make_header(decode_header(name))))
+        return str(make_header(decode_header(name)))
     except (ValueError, LookupError, errors.MessageError):
         return ""
 
 
+def _flat(text: str) -> str:
+    """On one line, without control characters: fit for a header."""
+    return " ".join(_CONTROL.sub(" ", text).split())
+
+
 def _quoted(message: dict[str, Any]) -> str:
     when = datetime.fromisoformat(message["received_at"])
-    who = " ".join(_CONTROL.sub(" ", message["from"]).split())[:120]
-    lines = _CONTROL.sub("", message["text"]).split("\n")[:MOST_QUOTED]
+    who = _flat(message["from"])[:120]
+    lines = _CONTROL.sub("", message["text"][:MOST_QUOTED_TEXT]).split("\n")[:MOST_QUOTED]
     return "\n".join([f"On {when.day} {when:%b %Y, %H:%M} UTC, {who} wrote:", *(f"> {line}" for line in lines)])
 
 
