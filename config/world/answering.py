@@ -1,7 +1,7 @@
 """The two doors by which a reply comes in: the form on the page, and one for programs.
 
 POST /messages/{id}/replies          form fields `text` and `form`; 303 to the page, or the page again that says what is wrong
-POST /messages/by-key/{key}/replies  {"text"} -> 201 {"message_id"}, to the newest message with this effect key. A header
+POST /messages/by-key/{key}/replies  {"text"} -> 201 {"message_id"}, to the first message with this effect key. A header
                                      Idempotency-Key makes it safe to repeat. Errors are {"error": code, "why": sentence}.
 
 Both refuse a request that a browser says comes from the page of another site.
@@ -32,7 +32,7 @@ def routes(letters: Letters, replies: Replies) -> list[Route]:
             if not found:
                 raise NoReply("no_such_message", "No message has this effect key.", 404)
             form = request.headers.get("idempotency-key") or str(uuid.uuid4())
-            return JSONResponse({"message_id": await replies.send(found[0], text, form=form)}, 201)
+            return JSONResponse({"message_id": await replies.send(found[-1], text, form=form)}, 201)
         except NoReply as why:
             return JSONResponse({"error": why.code, "why": str(why)}, why.status)
 
