@@ -20,7 +20,12 @@ _KNOWN: dict[str, tuple[Any, ...]] = {
                 "2026-09-14",
                 "Brightloom opened a second mill in Leeds. It will employ 60 people by spring.",
             ),
-            ("bl-1", "Fabric award", "2026-03-02", "A wind-proof fabric of Brightloom won a design award in March."),
+            (
+                "bl-1",
+                "Fabric award",
+                "2026-03-02",
+                "A wind-proof fabric of Brightloom won a design award in March, out of 84 entries.",
+            ),
         ),
     ),
     "harrowfen.example": (
@@ -58,6 +63,12 @@ _KNOWN: dict[str, tuple[Any, ...]] = {
                 "Kestrel Freight ordered 25 electric lorries for its routes around Cork.",
             ),
             ("kf-2", "Night school", "2026-06-11", "The company pays for a night school that 140 drivers attend."),
+            (
+                "kf-1",
+                "A cold store by the harbour",
+                "2026-01-22",
+                "Kestrel Freight rented a cold store of 6,200 square metres by the harbour of Cork.",
+            ),
         ),
     ),
     "solvangenergi.example": (
@@ -172,3 +183,10 @@ def people() -> list[dict[str, str]]:
         for domain, known in _KNOWN.items()
         for name, box, role in known[7]
     ]
+
+
+def stranger() -> dict[str, str]:
+    """One more whom a lead may name, of a company that neither the register nor the press knows."""
+    domain = "windhollow.example"
+    named = {"company": "Windhollow Kites", "domain": domain, "person": "Corin Vale"}
+    return {**named, "email": f"corin@{domain}", "role": "Founder"}

@@ -11,7 +11,8 @@ rubbish      200 with a body that is no JSON; nothing done
 declined     422 {"error": "declined"}; nothing done
 limited      429 and Retry-After: 1; nothing done
 
-The mailbox says these things in SMTP (see mailbox.py). The ledger knows one more, "forgetful" (see ledger.py).
+The mailbox says these things in SMTP (see mailbox.py) and in POP3 (see pop3.py). The ledger knows one more, "forgetful" (see
+ledger.py); register and press know "broken": 500 without a word about when to come back.
 """
 
 import asyncio
@@ -32,6 +33,7 @@ _REFUSALS: dict[str, tuple[int, dict[str, str]]] = {
     "unavailable": (503, _SOON),
     "limited": (429, _SOON),
     "declined": (422, {}),
+    "broken": (500, {}),
 }
 
 
@@ -49,8 +51,10 @@ class Faults:
     def disarm(self) -> None:
         self.arm("", 0)
 
-    def take(self) -> str:
-        """The mode for the request at hand, using it up; "" when nothing is armed."""
+    def take(self, *among: str) -> str:
+        """The mode for the request at hand, using it up; "" when nothing is armed, or none of `among` if any are named."""
+        if among and self._mode not in among:
+            return ""
         mode = self._mode
         if mode:
             self._count -= 1

@@ -1,6 +1,8 @@
 """The mailbox's messages: read from the bytes that came, kept with them, and listed."""
 
 import json
+import re
+import sqlite3
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -15,9 +17,11 @@ CREATE TABLE IF NOT EXISTS messages (
     received_at TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS messages_by_key ON messages (key);
+CREATE INDEX IF NOT EXISTS messages_by_message_id ON messages (message_id);
+CREATE TABLE IF NOT EXISTS addressed (address TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (address, id));
 CREATE TABLE IF NOT EXISTS hidden (address TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (address, id));
-CREATE TABLE IF NOT EXISTS answered (form TEXT PRIMARY KEY, message_id TEXT NOT NULL);
 """
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 _COLUMNS = """
 SELECT id, key, message_id, sender AS "from", recipient AS "to", subject, text, headers, envelope, received_at,
        (SELECT count(*) FROM messages AS same WHERE same.key = messages.key AND messages.key != '') AS copies
@@ -41,6 +45,14 @@ class Letter:
 class Letters:
     def __init__(self, record: Record) -> None:
         self._record = record
+        self._sizes: dict[int, int] = {}  # a message never changes, so neither does its size
+        with record.change() as db:
+            # Messages of a record that is older than the table of addresses.
+            rows = db.execute(
+                "SELECT id, envelope FROM messages WHERE id > (SELECT coalesce(max(id), 0) FROM addressed)"
+            )
+            for row in rows.fetchall():
+                _address(db, row["id"], json.loads(row["envelope"])["to"])
 
     def keep(self, raw: bytes, *, envelope_from: str, envelope_to: list[str]) -> None:
         """Every message is a new row, also the same one again. On disk when this returns."""
@@ -58,11 +70,12 @@ class Letters:
             now(),
         )
         with self._record.change() as db:
-            db.execute(
+            made = db.execute(
                 "INSERT INTO messages (key, message_id, sender, recipient, subject, text, headers, envelope, raw, received_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 values,
             )
+            _address(db, made.lastrowid or 0, envelope_to)
 
     def newest(self, most: int = -1) -> list[dict[str, Any]]:
         """Newest first; all of them when `most` is left out."""
@@ -71,36 +84,52 @@ class Letters:
     def by_key(self, key: str) -> list[dict[str, Any]]:
         return _shaped(self._record.rows(_COLUMNS + "WHERE key = ? ORDER BY id DESC", key))
 
+    def by_id(self, number: int) -> dict[str, Any] | None:
+        found = _shaped(self._record.rows(_COLUMNS + "WHERE id = ?", number))
+        return found[0] if found else None
+
+    def by_message_id(self, message_id: str) -> dict[str, Any] | None:
+        """The first one, when several messages have it."""
+        found = _shaped(self._record.rows(_COLUMNS + "WHERE message_id = ? ORDER BY id LIMIT 1", message_id))
+        return found[0] if found else None
+
+    def to(self, address: str) -> list[dict[str, Any]]:
+        """Newest first, by the envelope and in any case of letters, also those that a reader has deleted."""
+        where = "WHERE id IN (SELECT id FROM addressed WHERE address = ?) ORDER BY id DESC"
+        return _shaped(self._record.rows(_COLUMNS + where, address.lower()))
+
     def sizes_to(self, address: str) -> list[tuple[int, int]]:
-        """(id, size in bytes) of the messages to `address` that it has not deleted, oldest first."""
+        """(id, octets of `raw`) of the messages to `address` that it has not deleted, oldest first."""
         rows = self._record.rows(
-            "SELECT id, length(raw) AS size FROM messages WHERE EXISTS (SELECT 1 FROM json_each(envelope, '$.to')"
-            " WHERE lower(value) = ?) AND id NOT IN (SELECT id FROM hidden WHERE address = ?) ORDER BY id",
-            address,
-            address,
+            "SELECT id FROM addressed WHERE address = ? AND id NOT IN (SELECT id FROM hidden WHERE address = ?) ORDER BY id",
+            address.lower(),
+            address.lower(),
         )
-        return [(row["id"], row["size"]) for row in rows]
+        for row in rows:
+            if row["id"] not in self._sizes:
+                self._sizes[row["id"]] = len(self.raw(row["id"]))
+        return [(row["id"], self._sizes[row["id"]]) for row in rows]
 
-    def raw(self, key: int) -> bytes:
-        return bytes(self._record.rows("SELECT raw FROM messages WHERE id = ?", key)[0]["raw"])
+    def raw(self, number: int) -> bytes:
+        """The message as it came, but with every line ended by CRLF."""
+        raw = bytes(self._record.rows("SELECT raw FROM messages WHERE id = ?", number)[0]["raw"])
+        lined = _LINE_END.sub(b"\r\n", raw)
+        return lined if lined.endswith(b"\r\n") else lined + b"\r\n"
 
-    def hide(self, address: str, keys: list[int]) -> None:
+    def hide(self, address: str, numbers: list[int]) -> None:
         """`address` deleted them; the record keeps them."""
-        if keys:
+        if numbers:
             with self._record.change() as db:
-                db.executemany("INSERT OR IGNORE INTO hidden VALUES (?, ?)", [(address, key) for key in keys])
-
-    def answered(self, form: str) -> str:
-        """The Message-ID of the reply that this form has sent, or ""."""
-        rows = self._record.rows("SELECT message_id FROM answered WHERE form = ?", form)
-        return rows[0]["message_id"] if rows else ""
-
-    def note_answer(self, form: str, message_id: str) -> None:
-        with self._record.change() as db:
-            db.execute("INSERT OR IGNORE INTO answered VALUES (?, ?)", (form, message_id))
+                rows = [(address.lower(), number) for number in numbers]
+                db.executemany("INSERT OR IGNORE INTO hidden VALUES (?, ?)", rows)
 
     def count(self) -> int:
         return self._record.rows("SELECT count(*) AS n FROM messages")[0]["n"]
+
+
+def _address(db: sqlite3.Connection, number: int, envelope_to: list[str]) -> None:
+    rows = [(address.lower(), number) for address in envelope_to]
+    db.executemany("INSERT OR IGNORE INTO addressed VALUES (?, ?)", rows)
 
 
 def _shaped(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -2,16 +2,17 @@
 
 SMTP  keeps every message as it came, also one that comes again. It is on disk before the 250.
 GET /                       the messages as a page, newest first
-GET /messages.json          {"messages": [{"id", "key" (X-Effect-Key), "message_id", "from", "to", "subject", "text",
+GET /messages               {"messages": [{"id", "key" (X-Effect-Key), "message_id", "from", "to", "subject", "text",
                             "headers": [[name, value]], "envelope": {"from", "to"}, "received_at", "copies"}]}, newest first;
-                            `copies` says how many messages have this key
+                            `copies` says how many messages have this key. ?to=ADDRESS: only what was sent to this address,
+                            by the envelope. /messages.json is the same.
 GET /messages/by-key/{key}  the same for one key; an empty list when there is none
-POST /messages/by-key/{key}/replies  {"text"} -> 201 {"message_id"}: the reader answers, by a real e-mail (replies.py)
+POST /messages/by-key/{key}/replies  {"text"} -> 201 {"message_id"}: the reader answers, by a real e-mail (answering.py)
 POP3  the messages to one address (pop3.py); password HOLDPOINT_SALES_PASSWORD, "holdpoint-demo" unless it is set
-/pop3/faults                the same as /faults, for POP3
-/faults                     see faults.py; each message counts, when its DATA is complete:
+/faults                     see faults.py; each message counts, when its DATA is complete, replies too:
     timeout 60 s without an answer, nothing kept | unavailable 451, limited 450, declined 550, rubbish a line that is no SMTP
     reply: nothing kept | drop the message is kept and the connection cut before the 250
+/pop3/faults                the same door for POP3; pop3.py says what each mode does there
 
 Prints "ready http://127.0.0.1:HTTP smtp://127.0.0.1:SMTP pop3://127.0.0.1:POP3" when all listen.
 """
@@ -25,12 +26,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from config.world import faults, page, pop3, replies, serving
+from config.world import answering, faults, page, pop3, serving
 from config.world.letters import SCHEMA, Letters
 from config.world.record import Record
+from config.world.replies import Replies
 
 LARGEST_MESSAGE = 2 * 1024 * 1024
-ON_PAGE = 200
 KEPT = "250 2.0.0 Kept"
 REPLIES = {
     "unavailable": "451 4.3.0 The mailbox is not available, try again later",
@@ -70,10 +71,11 @@ async def _cut(server: SMTP) -> str:
 
 def application(letters: Letters, armed: faults.Faults, reading: faults.Faults, smtp: tuple[str, int]) -> Starlette:
     async def everything(request: Request) -> Response:
-        return page.shown(letters.newest(ON_PAGE), letters.count(), dict(request.query_params))
+        return page.asked_for(letters.newest(page.MOST), letters.count(), request.query_params)
 
-    async def listed(_: Request) -> Response:
-        return JSONResponse({"messages": letters.newest()})
+    async def listed(request: Request) -> Response:
+        address = request.query_params.get("to")
+        return JSONResponse({"messages": letters.newest() if address is None else letters.to(address.strip())})
 
     async def by_key(request: Request) -> Response:
         return JSONResponse({"messages": letters.by_key(request.path_params["key"])})
@@ -81,9 +83,10 @@ def application(letters: Letters, armed: faults.Faults, reading: faults.Faults, 
     return Starlette(
         routes=[
             Route("/", everything),
+            Route("/messages", listed),
             Route("/messages.json", listed),
+            *answering.routes(letters, Replies(letters, smtp)),
             Route("/messages/by-key/{key:path}", by_key),
-            *replies.routes(letters, smtp),
             *page.routes(),
             *faults.routes(armed),
             Mount("/pop3", routes=faults.routes(reading)),
@@ -93,8 +96,8 @@ def application(letters: Letters, armed: faults.Faults, reading: faults.Faults, 
 
 async def _run(letters: Letters, smtp_port: int, pop_port: int, http_port: int) -> None:
     armed, reading = faults.Faults(), faults.Faults()
-    postbox, inbound, web = Postbox(letters, armed), serving.bound(smtp_port), serving.bound(http_port)
-    outbound = serving.bound(pop_port)
+    postbox, inbound = Postbox(letters, armed), serving.bound(smtp_port)
+    outbound, web = serving.bound(pop_port), serving.bound(http_port)
     password = os.environ.get("HOLDPOINT_SALES_PASSWORD") or "holdpoint-demo"
 
     def session() -> SMTP:
@@ -105,7 +108,7 @@ async def _run(letters: Letters, smtp_port: int, pop_port: int, http_port: int) 
     also = f"{serving.address('smtp', inbound)} {serving.address('pop3', outbound)}"
     async with (
         await asyncio.get_running_loop().create_server(session, sock=inbound),
-        await pop3.listen(letters, password, reading, outbound),
+        pop3.listening(letters, password, reading, outbound),
     ):
         await serving.serve(application(letters, armed, reading, inbound.getsockname()), web, also=also)
 

@@ -1,8 +1,10 @@
 """The register of companies, to be read: `python -m config.world.register --port N --data DIR`.
 
-GET /companies/{domain}  200 {"domain", "name", "country", "city", "industry", "employees", "founded", "purpose"} or 404
-GET /entries  {"entries": [{"asked", "received", "received_at"}]}: how often each domain was asked for, first when
-/faults       see faults.py; every question about a company counts
+GET /companies/{domain}  200 {"domain", "name", "country", "city", "industry", "employees", "founded", "purpose"}, or
+                         404 {"error": "no_such_company"}. The case of the letters does not matter.
+GET /entries             {"entries": [{"asked", "received", "answered", "received_at"}]}: how often each domain was asked
+                         for, how many of those no fault kept from an answer, first when
+/faults                  see faults.py; every question about a company counts
 
 Prints "ready http://127.0.0.1:PORT" when it listens.
 """
@@ -15,44 +17,30 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from config.world import companies, faults, serving
-from config.world.record import Record, now
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS questions (asked TEXT PRIMARY KEY, received INTEGER NOT NULL, received_at TEXT NOT NULL);
-"""
-LONGEST = 253
+from config.world.questions import SCHEMA, Questions
+from config.world.record import Record
 
 
-def application(record: Record) -> Starlette:
-    armed = faults.Faults()
+def application(questions: Questions) -> Starlette:
+    armed = faults.Faults("broken")
 
     async def company(request: Request) -> Response:
-        mode, domain = armed.take(), request.path_params["domain"]
-        _note(record, domain)
+        mode, domain = armed.take(), request.path_params["domain"].lower()
+        questions.note(domain, answered=not mode)
         found = companies.find(domain)
         answer = JSONResponse(found) if found else JSONResponse({"error": "no_such_company"}, 404)
         return await faults.answer(request, mode, answer)
 
     async def entries(_: Request) -> Response:
-        return JSONResponse(
-            {"entries": record.rows("SELECT asked, received, received_at FROM questions ORDER BY rowid")}
-        )
+        return JSONResponse({"entries": questions.entries()})
 
     return Starlette(routes=[Route("/companies/{domain}", company), Route("/entries", entries), *faults.routes(armed)])
-
-
-def _note(record: Record, asked: str) -> None:
-    with record.change() as db:
-        db.execute(
-            "INSERT INTO questions VALUES (?, 1, ?) ON CONFLICT (asked) DO UPDATE SET received = received + 1",
-            (asked[:LONGEST], now()),
-        )
 
 
 def main() -> None:
     given = serving.arguments("register")
     listener = serving.bound(given.port)
-    asyncio.run(serving.serve(application(Record(given.data, "register", SCHEMA)), listener))
+    asyncio.run(serving.serve(application(Questions(Record(given.data, "register", SCHEMA))), listener))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pytest
 from config.world import serving
 from tests.config import world_process
 
-NAMES = ("orders", "ledger", "mailbox")
+NAMES = ("orders", "ledger", "register", "press", "mailbox")
 STRANGERS = ("django", "psycopg", "celery", "tenants", "runs", "approvals")
 
 

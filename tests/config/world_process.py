@@ -3,11 +3,13 @@
 import os
 import select
 import signal
+import smtplib
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +25,7 @@ class Program:
     process: subprocess.Popen[str]
     web: httpx.Client
     smtp: tuple[str, int]  # of the mailbox; ("", 0) elsewhere
-    pop3: tuple[str, int]
+    pop3: tuple[str, int]  # the same
 
     def arm(self, mode: str, count: int = 1) -> None:
         self.web.post("/faults", json={"mode": mode, "count": count}).raise_for_status()
@@ -43,16 +45,30 @@ class Program:
     def refunded(self, order: str) -> int:
         return self.web.get(f"/orders/{order}/balance").json()["refunded_minor"]
 
+    def write_to(self, address: str, key: str, *, more: str = "", text: str = "Shall we talk?") -> None:
+        """A mail of the sales desk arrives at the mailbox; `more` is further header lines."""
+        raw = (
+            f"From: Maya Lindqvist <sales@northwind.example>\r\nTo: {address}\r\nSubject: A second mill\r\n"
+            f"Message-ID: <{key}@holdpoint>\r\nX-Effect-Key: {key}\r\n{more}\r\n{text}\r\n"
+        )
+        with smtplib.SMTP(*self.smtp, timeout=PATIENCE_SECONDS) as line:
+            line.sendmail("sales@northwind.example", [parseaddr(address)[1]], raw.encode())
+
+    def mails_to(self, address: str) -> list[dict[str, Any]]:
+        return self.web.get("/messages", params={"to": address}).json()["messages"]
+
     def kill(self) -> None:
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait(PATIENCE_SECONDS)
 
 
 @contextmanager
-def running(name: str, data: Path) -> Iterator[Program]:
+def running(name: str, data: Path, **env: str) -> Iterator[Program]:
     ports = ["--port", "0"] + (["--pop-port", "0", "--http-port", "0"] if name == "mailbox" else [])
     command = [sys.executable, "-m", f"config.world.{name}", *ports, "--data", str(data)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **env}, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     try:
         web, smtp, pop3 = _addresses(process)
         with httpx.Client(base_url=web, timeout=PATIENCE_SECONDS, trust_env=False) as client:
