@@ -263,6 +263,7 @@ def _check(
         offered = [_with_meant(problem, plain, known) for problem in problems]
         if not as_written and all(one.field != "email" for one in problems):
             offered += _slip(plain.get("email", ""), plain.get("domain", ""))
+            offered.sort(key=lambda one: list(COLUMNS).index(one.field) if one.field in COLUMNS else len(COLUMNS))
         return Checked(number=number, given=plain, lead=None, problems=tuple(offered), verdict="fix")
     slips = tuple(_slips(lead, known, as_written))
     checked = Checked(number=number, given=plain, lead=lead, problems=slips, verdict="fix" if slips else "ok")

@@ -99,7 +99,7 @@ def _form(request: Any, given: dict[str, str], checked: intake.Checked | None) -
         "priority": given["priority"] or "normal",
         "checked": checked,
         "first": first,
-        "problems": found,
+        "problems": [{"field": one.field, "label": LABELS.get(one.field, one.field)} for one in found],
         "kept": given["email"] if request.POST.get("keep") == given["email"] else "",
         "key": request.POST.get("key") or uuid.uuid4().hex,
         "here": "new_lead",

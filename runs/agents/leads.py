@@ -70,7 +70,7 @@ class Lead(BaseModel):
         if not value:
             raise ValueError("Write the e-mail address, like name@example.net.")
         if len(value) > 180 or not MAIL.match(value):
-            many = "one address only" if re.search(r"[,;\s]", value) else "an address like name@example.net"
+            many = "one address only" if value.count("@") > 1 else "an address like name@example.net"
             raise ValueError(f"Write {many}.")
         return value
 
