@@ -1,5 +1,8 @@
 """Pages on which leads come in. A lead that cannot be used keeps its text and says what to do."""
 
+import hashlib
+import json
+import re
 import uuid
 from typing import Any
 
@@ -9,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from runs import errors, intake, operations
+from runs.models import Run
 from tenants.entry import member
 from tenants.permissions import START
 
@@ -23,7 +27,10 @@ FIELDS = (
     ("owner_email", "Who looks after it", "Optional. The e-mail of a member.", False),
     ("due_on", "Not after", "Optional. A day like 2026-12-24 or 24.12.2026.", False),
 )
+LABELS = {name: label for name, label, _, _ in FIELDS} | {"priority": "Priority"}
 NAMES = [name for name, _, _, _ in FIELDS] + ["priority"]
+MOST_CELLS = 50  # rows that can be mended on the page itself; a form may have a thousand fields
+CELL = re.compile(r"([1-9]\d{0,2})-([a-z_]{1,20})\Z", re.ASCII)
 
 
 @require_http_methods(["GET", "POST"])
@@ -38,17 +45,38 @@ def new_lead(request: Any) -> HttpResponse:
     if field in NAMES:
         given[field] = value
         return _form(request, given, intake.check(request.actor, given))
-    checked = intake.check(request.actor, given)
-    anyway = request.POST.get("anyway") == "1" and checked.verdict == "running"
-    if checked.lead is None or not (checked.verdict == "ok" or anyway):
+    anyway = request.POST.get("anyway") == "1"
+    key = _start_key(request, given, anyway)
+    begun = operations.find_started(actor=request.actor, start_key=key)
+    if begun is not None:
+        return _to_run(request, begun)
+    checked = intake.check(request.actor, given, as_written=request.POST.get("keep") == given["email"])
+    if checked.lead is None or not (checked.verdict == "ok" or (anyway and checked.verdict == "running")):
         return _form(request, given, checked)
-    key = request.POST.get("key", "")[:64] or uuid.uuid4().hex
-    run = operations.start(
-        actor=request.actor,
-        workflow=intake.WORKFLOW,
-        given=checked.lead.model_dump(mode="json"),
-        start_key=f"lead:{key}",
-    )
+    run = _start_one(request, checked, key)
+    if checked.remark:
+        messages.success(request, f"Started. {checked.remark} Look at it before you agree to a mail.")
+    return _to_run(request, run)
+
+
+def _start_one(request: Any, checked: intake.Checked, key: str) -> Run:
+    given = checked.lead.model_dump(mode="json") if checked.lead else {}
+    try:
+        return operations.start(actor=request.actor, workflow=intake.WORKFLOW, given=given, start_key=key)
+    except errors.Conflict:
+        begun = operations.find_started(actor=request.actor, start_key=key)  # by the other click
+        if begun is None:
+            raise
+        return begun
+
+
+def _start_key(request: Any, given: dict[str, str], anyway: bool) -> str:
+    """One for each form and what stands in it: going back and writing somebody else is no second click."""
+    said = json.dumps([request.POST.get("key", "") or uuid.uuid4().hex, given, anyway], sort_keys=True)
+    return f"lead:{hashlib.sha256(said.encode()).hexdigest()}"
+
+
+def _to_run(request: Any, run: Run) -> HttpResponse:
     return redirect("runs:detail", tenant=request.actor.tenant.slug, run_id=run.pk)
 
 
@@ -71,7 +99,8 @@ def _form(request: Any, given: dict[str, str], checked: intake.Checked | None) -
         "priority": given["priority"] or "normal",
         "checked": checked,
         "first": first,
-        "problems": found,
+        "problems": [{"field": one.field, "label": LABELS.get(one.field, one.field)} for one in found],
+        "kept": given["email"] if request.POST.get("keep") == given["email"] else "",
         "key": request.POST.get("key") or uuid.uuid4().hex,
         "here": "new_lead",
     }
@@ -86,7 +115,9 @@ def lead_file(request: Any) -> HttpResponse:
     request.actor.require(START)
     if request.method == "GET":
         return _sheet(request, text="")
-    upload = request.POST.get("upload", "")[:40] or uuid.uuid4().hex
+    upload = request.POST.get("upload", "")
+    upload = upload if intake.UPLOAD.match(upload) else uuid.uuid4().hex
+    as_written = request.POST.get("as_written") == "1"
     text, guessed = request.POST.get("text", ""), ""
     try:
         chosen = request.FILES.get("file")
@@ -94,14 +125,28 @@ def lead_file(request: Any) -> HttpResponse:
             if chosen.size > intake.MOST_BYTES:
                 raise errors.Invalid("The file is larger than 1 MB. Split it into parts.", field="file")
             text, guessed = intake.decode(chosen.read())
-        sheet = intake.read_sheet(request.actor, text)
+        mended = {} if request.POST.get("do") == "look_at_text" else _mended(request)
+        sheet = intake.read_sheet(request.actor, text, upload=upload, mended=mended, as_written=as_written)
     except errors.Invalid as error:
         return _sheet(request, text=text, upload=upload, problem=error.message, status=422)
+    text = sheet.text
     if request.POST.get("do") == "save":
         return _saved(sheet)
     if request.POST.get("do") == "start":
         return _start(request, sheet, text, upload)
     return _sheet(request, text=text, upload=upload, sheet=sheet, guessed=guessed)
+
+
+def _mended(request: Any) -> dict[tuple[int, str], str]:
+    """What was written into the cells of rows that were to be mended, and the suggestion that was taken."""
+    written = {name.removeprefix("cell-"): value for name, value in request.POST.items() if name.startswith("cell-")}
+    place, _, meant = request.POST.get("fill", "").partition("=")
+    found = {}
+    for name, value in (written | ({place: meant} if place else {})).items():
+        cell = CELL.match(name)
+        if cell:
+            found[int(cell[1]), cell[2]] = value
+    return found
 
 
 def _start(request: Any, sheet: intake.Sheet, text: str, upload: str) -> HttpResponse:
@@ -121,11 +166,32 @@ def _saved(sheet: intake.Sheet) -> HttpResponse:
 
 def _sheet(request: Any, *, text: str, status: int = 200, **more: Any) -> HttpResponse:
     sheet = more.get("sheet")
+    mendable = [row.number for row in sheet.rows if row.verdict == "fix"] if sheet else []
     context = {
         "text": text,
         "counts": sheet.counted() if sheet else {},
+        "rows": [_shown(row, row.number in mendable[:MOST_CELLS]) for row in sheet.rows] if sheet else [],
+        "more_to_mend": len(mendable) > MOST_CELLS,
+        "to_mend": bool(mendable),
+        "slips": sheet is not None and any(row.lead and row.verdict == "fix" for row in sheet.rows),
+        "as_written": request.POST.get("as_written") == "1",
         "columns": intake.COLUMNS,
         "here": "new_lead",
         **more,
     }
     return render(request, "runs/lead_file.html", context, status=status)
+
+
+def _shown(row: intake.Checked, mendable: bool) -> dict[str, Any]:
+    """A row with a cell for each problem when it can be mended here."""
+    cells = [
+        {
+            "field": one.field,
+            "label": LABELS.get(one.field, one.field),
+            "message": one.message,
+            "value": row.given.get(one.field, ""),
+            "meant": [value for value in (one.meant, *one.others) if value],
+        }
+        for one in row.problems
+    ]
+    return {"row": row, "cells": cells, "mendable": mendable}

@@ -36,7 +36,7 @@ def runs_of(cast) -> int:
 
 def problem(**changed) -> str:
     with pytest.raises(ValidationError) as caught:
-        Lead.model_validate(lead(**changed))
+        leads.read(lead(**changed))
     return leads.problems_of(caught.value)[0].message
 
 
@@ -212,7 +212,7 @@ def test_a_start_that_was_cut_off_goes_on_when_it_is_repeated(cast):
     operations.start(
         actor=cast.jon, workflow="outbound", given=first.model_dump(mode="json"), start_key=intake._key("u1", first)
     )
-    again = intake.read_sheet(cast.jon, text)
+    again = intake.read_sheet(cast.jon, text, upload="u1")
     intake.start_all(actor=cast.jon, sheet=again, upload="u1", digest=sheet.digest)
     assert runs_of(cast) == 3
 
