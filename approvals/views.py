@@ -138,8 +138,8 @@ def votes_of(request: Any, user_id: uuid.UUID) -> HttpResponse:
 @member
 def guide_steps(request: Any) -> HttpResponse:
     """The steps of the first decision, as they are now; empty when there is nothing to guide to."""
-    first = guide.guide(request.actor, at=request.GET.get("at", ""))
-    return render(request, "components/guide_steps.html", {"first": first})
+    steps = guide.guide(request.actor, at=request.GET.get("at", ""))
+    return render(request, "components/guide_steps.html", {"steps": steps})
 
 
 @require_POST

@@ -11,13 +11,12 @@ document.addEventListener("keydown", (event) => {
   document.querySelector("[data-show-new]")?.click();
 });
 
+const asked = (event) => event.detail.requestConfig?.elt?.matches?.("[data-show-new]");
 document.addEventListener("htmx:beforeSwap", (event) => {
-  const { elt } = event.detail.requestConfig ?? {};
-  known = elt?.matches?.("[data-show-new]") ? new Set(rows(document).map((row) => row.id)) : null;
+  if (asked(event)) known = new Set(rows(document).map((row) => row.id));
 });
-
-document.addEventListener("htmx:afterSettle", () => {
-  if (!known) return;
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (!known || !asked(event)) return;
   const fresh = rows(document).filter((row) => !known.has(row.id));
   known = null;
   (fresh[0]?.querySelector("a") ?? fresh[0])?.focus();

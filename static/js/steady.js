@@ -84,8 +84,8 @@ document.addEventListener("htmx:afterSwap", (event) => {
   const target = place && document.getElementById(place.id);
   const scroller = target?.querySelector(SCROLLERS);
   if (scroller && scroller.ariaLabel === place.label) {
-    scroller.scrollTop = place.top;
     target.querySelectorAll("details").forEach((one, at) => (one.open = place.open[at] ?? one.open));
+    scroller.scrollTop = place.top;
     if (place.news && place.focused && !target.contains(document.activeElement)) scroller.focus({ preventScroll: true });
     if (place.news && target.dataset.says !== place.says) say(target.dataset.says);
   }
