@@ -37,14 +37,16 @@ def guide(actor: Actor, *, at: str = "") -> Guide | None:
     if settings.ENVIRONMENT != "demo" or not actor.may(DECIDE):
         return None
     with scoping.tenant(actor.tenant.pk):
-        votes = Vote.objects.filter(tenant=actor.tenant, voter=actor.user).select_related("approval__action")
+        votes = Vote.objects.filter(tenant=actor.tenant, voter=actor.user).select_related(
+            "approval__action", "approval__run"
+        )
         cast = list(votes.order_by("id")[:2])
         if not cast:
             return _before(actor, at)
     if len(cast) > 1 or cast[0].created_at < timezone.now() - STAYS:
         return None
     request = cast[0].approval
-    gone_on = request.action.status in GONE_ON
+    gone_on = request.action.status in GONE_ON and request.run.ready_at is None  # somebody took the run up since
     return Guide(step=4 if gone_on else 3, request=request, approved=cast[0].answer == "approve")
 
 

@@ -18,6 +18,7 @@ LIVE = ".live-mark:not([data-live])"
 def shared(browser, product) -> Iterator[dict[str, Page]]:
     """One signed-in page a role for this module: signing in is most of a short test's time."""
     pages = {role: sign_in(browser, product, role) for role in ("reviewer", "starter", "owner")}
+    pages["elsewhere"] = sign_in(browser, product, "reviewer")
     yield pages
     for page in pages.values():
         page.context.close()
@@ -36,6 +37,12 @@ def jonas(shared) -> Page:
 @pytest.fixture
 def ilse(shared) -> Page:
     return shared["owner"]
+
+
+@pytest.fixture
+def elsewhere(shared) -> Page:
+    """Another screen on which requests are decided."""
+    return shared["elsewhere"]
 
 
 def at(page: Page, product: Product, path: str) -> Page:
@@ -76,20 +83,20 @@ def test_new_runs_gather_behind_a_pill_and_move_no_row(product, jonas, mara):
     expect(mara.locator("#runs-new")).to_have_text("newest first")
 
 
-def test_a_row_that_changed_is_replaced_alone(product, jonas, ilse, mara):
+def test_a_row_that_changed_is_replaced_alone(product, jonas, elsewhere, mara):
     run = ticket(jonas, product, "NW-90202", "34.00")
     expect(jonas.locator(".page-head .state-pill")).to_have_text("Waiting for a decision")
     at(mara, product, "runs/")
     row = mara.locator("tr", has_text="NW-90202")
     expect(row.locator(".state-pill")).to_have_text("Waiting for a decision")
     mara.evaluate("document.querySelectorAll('#run-rows tr').forEach((row) => (row.untouched = true))")
-    card_of(ilse, product, run).locator('[data-answer="approve"]').click()
+    card_of(elsewhere, product, run).locator('[data-answer="approve"]').click()
     expect(row.locator(".state-pill")).to_have_text("Done")
     changed = mara.evaluate("[...document.querySelectorAll('#run-rows tr')].filter((row) => !row.untouched).length")
     assert changed == 1
 
 
-def test_the_card_stays_and_says_what_became_of_it_elsewhere(product, jonas, ilse, mara):
+def test_the_card_stays_and_says_what_became_of_it_elsewhere(product, jonas, elsewhere, mara):
     run = ticket(jonas, product, "NW-90203", "35.00")
     mara.set_viewport_size({"width": 1280, "height": 640})
     card_of(mara, product, run)
@@ -97,9 +104,9 @@ def test_the_card_stays_and_says_what_became_of_it_elsewhere(product, jonas, ils
     mara.locator(".review-scroll").evaluate("(pane) => pane.scrollTo(0, 120)")
     sentence, address = mara.locator(".effect-sentence").text_content(), mara.url
     row = mara.locator(".queue-item[aria-current]")
-    card_of(ilse, product, run).locator('[data-answer="reject"]').click()
-    ilse.locator("#reason").fill("It was paid back by hand already")
-    ilse.locator("#reject").get_by_role("button", name="Reject", exact=True).click()
+    card_of(elsewhere, product, run).locator('[data-answer="reject"]').click()
+    elsewhere.locator("#reason").fill("It was paid back by hand already")
+    elsewhere.locator("#reject").get_by_role("button", name="Reject", exact=True).click()
     expect(mara.locator(".review-decided")).to_contain_text("rejected it: “It was paid back by hand already”")
     assert (mara.locator(".effect-sentence").text_content(), mara.url) == (sentence, address)
     assert mara.locator(".review-scroll").evaluate("(pane) => pane.scrollTop") == 120
