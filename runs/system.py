@@ -62,7 +62,7 @@ class WorkerRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueRow:
-    """Ready runs of one workflow and version; `able` says whether a living worker has that version."""
+    """Ready runs of one workflow and version; `able` unless workers live and none of them has that version."""
 
     workflow: str
     version: int
@@ -89,6 +89,10 @@ class System:
     queue: list[QueueRow]
     partitions: list[tuple[str, int]]  # name and bytes
     now: datetime
+
+    @property
+    def away(self) -> bool:
+        return not any(row.alive for row in self.workers)
 
     @property
     def unwell(self) -> int:
@@ -122,7 +126,7 @@ def system(actor: Actor, *, sockets: int) -> System:
         )
     checks = [
         _check_workers(workers),
-        _check_queue(queue, unresumed, now),
+        _check_queue(queue, unresumed, now, away=not any(row.alive for row in workers)),
         _check_sweep(workers, overdue, now),
         _check_database(server, partitions, now),
         _check_dispatch(),
@@ -186,7 +190,7 @@ def _queue(actor: Actor, now: datetime, workers: Sequence[WorkerRow]) -> list[Qu
             version=row["workflow_version"],
             ready=row["n"],
             oldest=row.get("oldest"),
-            able=(row["workflow__name"], row["workflow_version"]) in known and "oldest" in row,
+            able="oldest" in row and (not known or (row["workflow__name"], row["workflow_version"]) in known),
         )
         for row in [*ready, *blocked]
     ]
@@ -215,7 +219,7 @@ def _check_workers(workers: Sequence[WorkerRow]) -> Check:
     )
 
 
-def _check_queue(queue: Sequence[QueueRow], unresumed: Mapping[str, Any], now: datetime) -> Check:
+def _check_queue(queue: Sequence[QueueRow], unresumed: Mapping[str, Any], now: datetime, *, away: bool) -> Check:
     ready = sum(row.ready for row in queue if row.oldest)
     oldest = min((row.oldest for row in queue if row.oldest), default=None)
     facts = (("Ready", ready), ("Oldest has waited", span(now - oldest) if oldest else "–"))
@@ -230,9 +234,12 @@ def _check_queue(queue: Sequence[QueueRow], unresumed: Mapping[str, Any], now: d
     if unable:
         todo = "Start a worker whose code has the version named below. Until then these runs stand still, and lose nothing."
         return Check(name="Queue", state=AWAY, word="No worker has the version", facts=facts, todo=todo)
-    if oldest and (now - oldest).total_seconds() >= DELAYED_S:
+    if oldest and not away and (now - oldest).total_seconds() >= DELAYED_S:
         todo = "More is ready than the workers take. Start another worker, or give this one more threads."
         return Check(name="Queue", state=LATE, word="Delayed", facts=facts, todo=todo)
+    if ready and away:
+        todo = "Nobody takes them. They go on by themselves once a worker is back."
+        return Check(name="Queue", state=LATE, word="Waits for a worker", facts=facts, todo=todo)
     return Check(name="Queue", state=WELL, word="Moving" if ready else "Empty", facts=facts)
 
 

@@ -3,7 +3,7 @@
 // up once. A hidden tab neither reads frames nor asks; it catches up once when it is shown.
 const GATHER_MS = 150;
 const POLL_MS = 10_000;
-const TICK_MS = 20_000; // what no news tells, such as workers that went away, is asked for this often
+const TICK_MS = 10_000; // what no news tells, such as workers that went away, is asked for this often
 const tenant = document.body.dataset.tenant;
 const mark = document.getElementById("live-mark");
 const again = document.getElementById("live-ask");
@@ -13,6 +13,7 @@ let topics = new Set();
 let timer = null;
 let poll = null;
 let delay = 500;
+let socket = null;
 
 function show(live) {
   if (!mark) return;
@@ -81,7 +82,7 @@ function read(event) {
 
 function connect() {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const socket = new WebSocket(`${scheme}://${location.host}/ws/${tenant}/`);
+  socket = new WebSocket(`${scheme}://${location.host}/ws/${tenant}/`);
   socket.addEventListener("open", opened);
   socket.addEventListener("message", read);
   socket.addEventListener("close", (event) => {
@@ -95,6 +96,8 @@ function connect() {
 
 document.addEventListener("visibilitychange", () => hear("*"));
 again?.addEventListener("click", () => hear("*"));
+window.addEventListener("offline", () => show(false));
+window.addEventListener("online", () => show(socket?.readyState === WebSocket.OPEN));
 
 if (tenant) {
   connect();

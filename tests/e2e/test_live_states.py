@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.e2e.product import Product, sign_in
-from tests.e2e.test_live import LIVE, at, card_of
+from tests.e2e.test_live import at, card_of
 from tests.e2e.test_main_job import entries, ticket
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
@@ -84,6 +84,7 @@ def test_offline_is_said_at_once_and_a_form_keeps_its_text(product, mara):
     mara.get_by_label("Order number").fill("NW-90304")
     mara.context.set_offline(True)
     expect(mara.locator("#line")).to_contain_text("You are offline")
+    expect(mara.locator("#live-mark")).to_have_text("Live paused")
     mara.get_by_role("button", name="Start the run").click()
     expect(mara.get_by_label("Order number")).to_have_value("NW-90304")
     mara.context.set_offline(False)
@@ -108,23 +109,6 @@ def test_a_person_without_the_right_gets_words_and_a_way_back(product, jonas):
     assert answer.status == 403
     expect(jonas.get_by_role("heading", name="This is not yours to do")).to_be_visible()
     expect(jonas.get_by_role("link", name="To the runs")).to_be_visible()
-
-
-def test_the_system_page_shows_a_worker_and_has_no_violation(product, browser):
-    page = sign_in(browser, product, "support")
-    for width, scheme in ((1440, "light"), (390, "dark")):
-        page.set_viewport_size({"width": width, "height": 844})
-        page.emulate_media(color_scheme=scheme)
-        at_narrow(page, product, "system/")
-        assert [violation["id"] for violation in Axe().run(page).response["violations"]] == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    expect(page.get_by_role("region", name="Worker processes")).to_contain_text("refund_desk")
-    page.context.close()
-
-
-def at_narrow(page: Page, product: Product, path: str) -> None:
-    page.goto(f"{product.url}/northwind/{path}")
-    page.locator(LIVE).wait_for(state="attached")
 
 
 def test_the_guide_leads_to_the_first_decision_by_what_happens(product, browser, jonas):

@@ -76,6 +76,12 @@ def test_no_worker_is_said_on_the_page_and_above_every_other(cast):
     assert "Workers are away. Runs wait and nothing is lost." in bands(cast.jon)
 
 
+def test_without_any_worker_no_version_is_blamed(cast):
+    started(cast)
+    assert check(cast.alice, "Queue").word == "Waits for a worker"
+    assert "once a worker is back" in page(cast.alice)
+
+
 def test_a_worker_that_is_gone_is_struck_out_with_when_it_was_heard_last(cast, worker):
     worker.stop()
     html = browser(cast.alice).get(at(cast.alice, "system/")).content.decode()
