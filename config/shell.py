@@ -25,7 +25,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "mailbox_url": settings.HOLDPOINT_WORLD["mailbox"] if settings.ENVIRONMENT == "demo" else "",
         "standing": standing,
         "guided": GUIDED,
-        "sees_system": bool(actor) and (actor.may(MANAGE) or actor.may(OPERATE)),
+        "sees_system": actor is not None and (actor.may(MANAGE) or actor.may(OPERATE)),
         "error_shell": _error_shell(request, actor),
         "counts": SimpleLazyObject(lambda: _counts(actor, standing)) if actor else {},
     }

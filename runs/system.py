@@ -222,7 +222,10 @@ def _check_workers(workers: Sequence[WorkerRow]) -> Check:
 def _check_queue(queue: Sequence[QueueRow], unresumed: Mapping[str, Any], now: datetime, *, away: bool) -> Check:
     ready = sum(row.ready for row in queue if row.oldest)
     oldest = min((row.oldest for row in queue if row.oldest), default=None)
-    facts = (("Ready", ready), ("Oldest has waited", span(now - oldest) if oldest else "–"))
+    facts: tuple[tuple[str, Any], ...] = (
+        ("Ready", ready),
+        ("Oldest has waited", span(now - oldest) if oldest else "–"),
+    )
     unable = sum(row.ready for row in queue if not row.able)
     if unresumed["n"]:
         facts += (("Decided, not resumed", unresumed["n"]), ("For", span(now - unresumed["oldest"])))
