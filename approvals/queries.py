@@ -32,11 +32,31 @@ MARKS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    """One request in the queue, as it is now."""
+
+    approval: Approval
+    waits: str  # "you", "others", or nothing: it was decided while the queue was read
+    state: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inbox:
-    items: list[Approval]
+    items: list[QueueRow]
     more: bool
-    others: list[Approval]  # pending, and for somebody else to decide
+    others: list[QueueRow]  # pending, and for somebody else to decide
     newest: str  # id of the newest request that was listed or known
+    new: int = 0  # requests for this person that came after it
+
+    @property
+    def follow(self) -> str:
+        """For the address by which a page asks for exactly these rows again."""
+        return f"after={self.newest}&shown={_ids(self.items)}&others={_ids(self.others)}"
+
+
+def _ids(rows: list[QueueRow]) -> str:
+    return ".".join(str(row.approval.pk) for row in rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,26 +131,60 @@ def inbox(actor: Actor) -> Inbox:
         others = pending(actor).exclude(pk__in=waiting_for(actor).values("pk"))
         newest = Approval.objects.filter(tenant=actor.tenant).order_by("-id").values_list("id", flat=True).first()
         others_items = list(_for_queue(others)[:MOST_OTHERS])
-    return Inbox(items=items[:PAGE], more=len(items) > PAGE, others=others_items, newest=str(newest or ""))
+    return Inbox(
+        items=[QueueRow(approval=item, waits="you", state="waiting", words="") for item in items[:PAGE]],
+        more=len(items) > PAGE,
+        others=[QueueRow(approval=item, waits="others", state="waiting", words="") for item in others_items],
+        newest=str(newest or ""),
+    )
+
+
+def follow_queue(actor: Actor, *, shown: str, others: str, after: str) -> Inbox:
+    """The rows that a page shows (ids joined by dots), each in its place and as it is now, and how many came since.
+
+    Nothing moves under whoever reads: what was decided meanwhile stays and says so. Three queries at any size.
+    """
+    mine, theirs = _keys(shown, PAGE), _keys(others, MOST_OTHERS)
+    with scoping.tenant(actor.tenant.pk):
+        rows = {row.pk: row for row in _for_queue(Approval.objects.filter(pk__in=[*mine, *theirs]))}
+        waiting = set(waiting_for(actor).filter(pk__in=rows).values_list("pk", flat=True))
+        newer = waiting_for(actor).exclude(pk__in=rows)
+        with suppress(ValueError):
+            newer = newer.filter(id__gt=uuid.UUID(after))
+        new = newer.count()
+    found = [_queue_row(row, row.pk in waiting) for row in rows.values()]
+    by_key = {row.approval.pk: row for row in found}
+    return Inbox(
+        items=[by_key[key] for key in mine if key in by_key],
+        more=False,
+        others=[by_key[key] for key in theirs if key in by_key],
+        newest=after,
+        new=new,
+    )
+
+
+def _queue_row(row: Approval, mine: bool) -> QueueRow:
+    over = row.status != ApprovalStatus.PENDING or row.expires_at <= timezone.now()
+    words = "" if not over else _words(row, row.action) if row.status != ApprovalStatus.PENDING else "Expired"
+    state = _state(row, row.action) if row.status != ApprovalStatus.PENDING else "cancelled" if over else "waiting"
+    return QueueRow(approval=row, waits="" if over else "you" if mine else "others", state=state, words=words)
+
+
+def _keys(text: str, most: int) -> list[uuid.UUID]:
+    found = []
+    for word in text.split(".")[:most]:
+        with suppress(ValueError):
+            found.append(uuid.UUID(word))
+    return found
 
 
 def _for_queue(found: QuerySet[Approval]) -> QuerySet[Approval]:
-    return found.select_related("run__workflow").order_by("expires_at", "id")
+    return found.select_related("run__workflow", "action").order_by("expires_at", "id")
 
 
 def count_waiting(actor: Actor) -> int:
     with scoping.tenant(actor.tenant.pk):
         return waiting_for(actor).count()
-
-
-def count_new(actor: Actor, after: str) -> int:
-    """How many requests for this person came after the newest one the page knows."""
-    try:
-        key = uuid.UUID(after)
-    except ValueError:
-        key = uuid.UUID(int=0)
-    with scoping.tenant(actor.tenant.pk):
-        return waiting_for(actor).filter(id__gt=key).count()
 
 
 def card(actor: Actor, approval_id: uuid.UUID) -> CardPage:

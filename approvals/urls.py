@@ -12,5 +12,8 @@ urlpatterns = [
     path("review/<uuid:approval_id>/decisions/", views.decide, name="decisions"),
     path("review/of-run/<uuid:run_id>/", views.for_run, name="for_run"),
     path("review/votes-of/<uuid:user_id>/", views.votes_of, name="votes_of"),
+    path("guide/", views.guide_steps, name="guide"),
+    path("guide/dismissals/", views.dismissals, name="guide_dismissals"),
+    path("bands/", views.bands, name="bands"),
     path("decided/", views.decided, name="decided"),
 ]

@@ -95,7 +95,11 @@ class Loop:
 
     def _sweep(self) -> None:
         while not self._ending.wait(SWEEP_S):
-            self._guarded(lambda: recovery.sweep(self._tenants))
+            self._guarded(self._look)
+
+    def _look(self) -> None:
+        recovery.sweep(self._tenants)
+        self._incarnation.swept()
 
     def _read_inboxes(self) -> None:
         """In a thread of its own: a mail server that hangs must not delay timers."""

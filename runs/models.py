@@ -48,6 +48,7 @@ class Worker(models.Model):
     workflows = models.JSONField(default=dict)  # name -> version it can run
     started_at = models.DateTimeField(db_default=Now())
     alive_until = models.DateTimeField()  # by the database's clock
+    swept_at = models.DateTimeField(null=True)  # when this process last looked for what is due, as of its last beat
 
     class Meta:
         indexes = [models.Index(fields=["alive_until"], name="worker_alive")]  # readiness and the system page

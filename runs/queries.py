@@ -340,15 +340,6 @@ def view_of(action: Action, attempts: list[Attempt], *, asked: bool = False) -> 
     )
 
 
-def counts(actor: Actor) -> dict[str, int]:
-    """Numbers of the navigation: open runs and unknown outcomes. Two queries on partial or covering indexes."""
-    with scoping.tenant(actor.tenant.pk):
-        return {
-            "runs": Run.objects.filter(tenant=actor.tenant, status__in=states.RUN_OPEN).count(),
-            "unknown": Action.objects.filter(tenant=actor.tenant, status=ActionStatus.UNKNOWN).count(),
-        }
-
-
 def _uuid(text: str) -> uuid.UUID | None:
     try:
         return uuid.UUID(text)

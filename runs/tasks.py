@@ -51,6 +51,7 @@ def sweep() -> None:
         return
     _next_sweep["at"] = time.monotonic() + SWEEP_S
     recovery.sweep()
+    _incarnation().swept()
     CeleryDispatch().wake()
 
 

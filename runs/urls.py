@@ -24,4 +24,5 @@ urlpatterns = [
     path("stops/", views.stops, name="stops"),
     path("stops/<uuid:stop_id>/lifts/", views.lifts, name="lifts"),
     path("unknown/", views.unknown, name="unknown"),
+    path("system/", views.system_page, name="system"),
 ]

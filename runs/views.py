@@ -10,12 +10,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from runs import about, contacts, errors, operations, queries, stopping
+from runs import about, contacts, errors, live, operations, queries, stopping, system
 from runs.forms import ReasonForm, SettleForm, StopForm, TicketForm
 from runs.models import Action
 from tenants import flags, scoping
 from tenants.entry import member
-from tenants.permissions import MANAGE, START
+from tenants.permissions import MANAGE, OPERATE, START
 
 
 @require_GET
@@ -245,6 +245,19 @@ def lifts(request: Any, stop_id: uuid.UUID) -> HttpResponse:
     flags.lift(actor=request.actor, stop=stop, reason=form.cleaned_data["reason"], held=held)
     messages.success(request, "Lifted. What waited goes on by itself, each action after its own check.")
     return redirect("runs:stops", tenant=request.actor.tenant.slug)
+
+
+@require_GET
+@member
+def system_page(request: Any) -> HttpResponse:
+    """How the machinery stands. For those who manage or repair."""
+    if not request.actor.may(MANAGE):
+        request.actor.require(OPERATE)
+    page = system.system(request.actor, sockets=live.open_here())
+    template = "runs/system.html#now" if request.htmx else "runs/system.html"
+    response = render(request, template, {"page": page, "here": "system"})
+    response["Vary"] = "HX-Request"
+    return response
 
 
 def _run_of(request: Any, action_id: uuid.UUID) -> tuple[uuid.UUID, str]:

@@ -39,6 +39,7 @@ class Incarnation:
         self.id = uuid7()
         self.lease_s = lease_s or settings.HOLDPOINT_LEASE_SECONDS
         self._deadline = 0.0  # monotonic time until which our leases certainly stand
+        self._swept: float | None = None  # monotonic time of this process's last finished sweep
         self._abandoned: list[Lease] = []
         self._lock = threading.Lock()
 
@@ -47,13 +48,22 @@ class Incarnation:
         began = time.monotonic()
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO runs_worker (id, host, pid, workflows, started_at, alive_until)"
-                " VALUES (%s, %s, %s, %s::jsonb, clock_timestamp(), clock_timestamp() + make_interval(secs => %s))"
-                " ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until",
-                [self.id, socket.gethostname(), os.getpid(), _versions(), self.lease_s],
+                "INSERT INTO runs_worker (id, host, pid, workflows, started_at, alive_until, swept_at)"
+                " VALUES (%s, %s, %s, %s::jsonb, clock_timestamp(), clock_timestamp() + make_interval(secs => %s),"
+                " clock_timestamp() - make_interval(secs => %s))"
+                " ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until,"
+                " swept_at = coalesce(excluded.swept_at, runs_worker.swept_at)",
+                [self.id, socket.gethostname(), os.getpid(), _versions(), self.lease_s, self._since_sweep(began)],
             )
         self._deadline = began + self.lease_s
         self._retake()
+
+    def swept(self) -> None:
+        """This process has just looked for what is due; the next beat says so."""
+        self._swept = time.monotonic()
+
+    def _since_sweep(self, now: float) -> float | None:
+        return now - self._swept if self._swept is not None else None
 
     def check(self) -> None:
         """Raise `LeaseLost` when our leases may have ended: asked before every send and every step."""

@@ -1,14 +1,19 @@
-// News by socket: a frame says which run has something new; the page then fetches with its own rights.
-// When the socket is lost the page says so and asks every ten seconds; when it comes back it catches up once.
+// News by socket: a frame says which run, or what of the whole tenant, has something new; the page then fetches with
+// its own rights. When the socket is lost the page says so and asks every ten seconds; when it comes back it catches
+// up once. A hidden tab neither reads frames nor asks; it catches up once when it is shown.
 const GATHER_MS = 150;
 const POLL_MS = 10_000;
+const TICK_MS = 10_000; // what no news tells, such as workers that went away, is asked for this often
 const tenant = document.body.dataset.tenant;
 const mark = document.getElementById("live-mark");
-const heldBack = new Map(); // element -> when it may ask again
-let waiting = new Set();
+const again = document.getElementById("live-ask");
+const asked = new Map(); // element's id -> when it was asked for last
+const later = new Map(); // element's id -> the one timer that asks for it later
+let topics = new Set();
 let timer = null;
 let poll = null;
 let delay = 500;
+let socket = null;
 
 function show(live) {
   if (!mark) return;
@@ -16,95 +21,85 @@ function show(live) {
   else mark.dataset.live = "paused";
   mark.textContent = live ? "Live" : "Live paused";
   mark.title = live ? "News arrives as it happens" : "Asking every 10 seconds. Decisions work.";
+  if (again) again.hidden = live;
 }
 
-// Elements that want news carry data-news: a run's id, "run" for any run, "approval" for any request.
-// data-news-every gives the least time between two questions, in milliseconds.
+// Elements that want news carry data-news: a run's id, "run" for any run, "approval" for any request, "stops",
+// "flags", "members", or "tick". data-news-every is the least time between two questions, in milliseconds.
 function deliver() {
   timer = null;
   if (document.hidden) return;
-  const topics = waiting;
-  waiting = new Set();
+  const heard = topics;
+  topics = new Set();
   for (const element of document.querySelectorAll("[data-news]")) {
     const wanted = element.dataset.news.split(" ");
-    if (topics.has("*") || wanted.some((topic) => topics.has(topic))) ask(element, wanted);
+    if (heard.has("*") || wanted.some((topic) => heard.has(topic))) ask(element, wanted);
   }
 }
 
 function ask(element, wanted) {
-  const every = Number(element.dataset.newsEvery ?? 0);
-  const wait = (heldBack.get(element.id) ?? 0) - Date.now();
-  if (every && wait > 0) {
-    setTimeout(() => hear(...wanted), wait);
+  const wait = (asked.get(element.id) ?? 0) + Number(element.dataset.newsEvery ?? 0) - Date.now();
+  if (wait > 0) {
+    if (!later.has(element.id)) later.set(element.id, setTimeout(() => askLater(element.id, wanted), wait));
     return;
   }
-  if (every) heldBack.set(element.id, Date.now() + every);
+  asked.set(element.id, Date.now());
   window.htmx?.trigger(element, "news");
 }
 
-function hear(...topics) {
-  for (const topic of topics) waiting.add(topic);
+function askLater(id, wanted) {
+  later.delete(id);
+  const element = document.getElementById(id);
+  if (element && !document.hidden) ask(element, wanted);
+}
+
+// Say that something is new. What comes within a moment is one round of questions.
+export function hear(...heard) {
+  if (document.hidden) return;
+  for (const topic of heard) topics.add(topic);
   timer ??= setTimeout(deliver, GATHER_MS);
+}
+
+// Whether a request was made because of news, and not by a person.
+export const byNews = (detail) => detail.requestConfig?.triggeringEvent?.type === "news";
+
+function opened() {
+  delay = 500;
+  clearInterval(poll);
+  poll = null;
+  show(true);
+  document.dispatchEvent(new Event("live:open"));
+  hear("*");
+}
+
+function read(event) {
+  if (document.hidden) return;
+  const news = JSON.parse(event.data);
+  if (news.hello) return;
+  if (news.run) hear(news.run, "run", ...news.about);
+  else hear(...(news.about.includes("everything") ? ["*"] : news.about));
 }
 
 function connect() {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const socket = new WebSocket(`${scheme}://${location.host}/ws/${tenant}/`);
-  socket.addEventListener("open", () => {
-    delay = 500;
-    clearInterval(poll);
-    poll = null;
-    show(true);
-    hear("*");
-  });
-  socket.addEventListener("message", (event) => {
-    const news = JSON.parse(event.data);
-    if (news.run) hear(news.run, "run", ...news.about);
-  });
+  socket = new WebSocket(`${scheme}://${location.host}/ws/${tenant}/`);
+  socket.addEventListener("open", opened);
+  socket.addEventListener("message", read);
   socket.addEventListener("close", (event) => {
     show(false);
-    if (event.code === 4403) return;
+    if (event.code === 4403) return hear("*"); // signed out, or the right is gone: the answers say which
     poll ??= setInterval(() => hear("*"), POLL_MS);
     setTimeout(connect, delay + Math.random() * 250);
     delay = Math.min(delay * 2, 15_000);
   });
 }
 
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) hear("*");
-});
+document.addEventListener("visibilitychange", () => hear("*"));
+again?.addEventListener("click", () => hear("*"));
+window.addEventListener("offline", () => show(false));
+window.addEventListener("online", () => show(socket?.readyState === WebSocket.OPEN));
 
-// A fragment must not take a dialog, a selection or the place in a text away from whoever is reading.
-// What could not be shown then is asked for again once they are done.
-const reading = (target) => {
-  const selected = document.getSelection();
-  const inside = selected && !selected.isCollapsed && target.contains(selected.anchorNode);
-  return inside || document.querySelector("dialog[open]") !== null;
-};
-let place = null;
-document.addEventListener("htmx:beforeSwap", (event) => {
-  const { requestConfig, target } = event.detail;
-  if (requestConfig.triggeringEvent?.type === "news" && reading(target)) {
-    event.detail.shouldSwap = false;
-    if (!document.querySelector("dialog[open]")) setTimeout(() => hear("*"), 2000);
-    return;
-  }
-  const text = target.querySelector?.("#step .step-detail-body");
-  place = text && { label: text.ariaLabel, top: text.scrollTop };
-});
-document.addEventListener("close", () => hear("*"), true);
-
-document.addEventListener("htmx:afterSwap", () => {
-  const text = document.querySelector("#step .step-detail-body");
-  if (place && text && text.ariaLabel === place.label) text.scrollTop = place.top;
-  place = null;
-  const counts = document.getElementById("counts");
-  for (const badge of document.querySelectorAll("[data-count]")) {
-    const number = counts?.dataset[badge.dataset.count];
-    if (number === undefined) continue;
-    badge.textContent = number;
-    badge.hidden = number === "0";
-  }
-});
-
-if (tenant) connect();
+if (tenant) {
+  connect();
+  setInterval(() => hear("tick"), TICK_MS);
+}

@@ -1,6 +1,10 @@
 // What every page does: dialogs, copying, relative times. Each module binds by data attributes.
 import "./live.js";
+import "./line.js";
+import "./steady.js";
+import "./newer.js";
 import "./review.js";
+import { say } from "./say.js";
 
 // Browsers without invoker commands open and close dialogs by the same attributes.
 if (!("commandForElement" in HTMLButtonElement.prototype)) {
@@ -39,11 +43,6 @@ async function copy(button) {
   say("Copied");
   use?.setAttribute("href", "#i-check");
   setTimeout(() => use?.setAttribute("href", "#i-copy"), 1200);
-}
-
-export function say(words) {
-  const announcer = document.getElementById("announcer");
-  if (announcer) announcer.textContent = words;
 }
 
 // The same words as the server's: 42 s, 12 m, 3 h 28 m, 5 d.

@@ -5,6 +5,8 @@ const AGAIN_MS = 4000;
 const review = document.querySelector("[data-review]");
 const opened = new Set(); // digests whose amber block has been opened on this page
 let armed = false;
+let sent = null; // the answer that was sent and not confirmed
+let timer = null;
 
 const find = (selector) => document.querySelector(selector);
 const approve = () => find('[data-answer="approve"]');
@@ -86,20 +88,29 @@ function unconfirmed(event) {
   form.closest("dialog")?.close();
   const notice = find("[data-unconfirmed]");
   if (notice) notice.hidden = false;
-  const values = event.detail.requestConfig.parameters;
-  setTimeout(() => {
-    if (!form.isConnected) return;
-    window.htmx.ajax("POST", form.action, { source: form, target: "#request", swap: "outerHTML", values });
-  }, AGAIN_MS);
+  sent = { form, values: event.detail.requestConfig.parameters };
+  clearTimeout(timer);
+  timer = setTimeout(sendAgain, AGAIN_MS);
+}
+function sendAgain() {
+  clearTimeout(timer);
+  if (!sent?.form.isConnected) return;
+  const { form, values } = sent;
+  window.htmx.ajax("POST", form.action, { source: form, target: "#request", swap: "outerHTML", values });
 }
 document.addEventListener("htmx:sendError", unconfirmed);
 document.addEventListener("htmx:timeout", unconfirmed);
 document.addEventListener("htmx:responseError", (event) => {
   if (!decision(event.detail.elt)) return;
+  event.detail.elt.closest("dialog")?.close();
   const notice = find("[data-unconfirmed] p");
-  if (!notice) return location.reload();
-  notice.textContent = `Your answer was not recorded: the server said ${event.detail.xhr.status}. Load the page again.`;
+  if (!notice) return;
+  notice.textContent = "Your answer was not recorded: the server refused it or broke. What it said stands at the top.";
   notice.parentElement.hidden = false;
+});
+document.addEventListener("click", (event) => {
+  const again = event.target.closest("[data-send-again]");
+  if (again) sendAgain();
 });
 
 document.addEventListener("click", (event) => {

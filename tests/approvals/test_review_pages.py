@@ -1,6 +1,7 @@
 """The review pages: the card from its bytes, one answer to one digest, and what became of it."""
 
 import re
+from html import unescape
 
 import pytest
 from django.db import connection
@@ -227,11 +228,26 @@ def test_a_fragment_without_news_is_empty(cast):
 def test_new_requests_are_counted_and_do_not_move_the_list(cast):
     held(cast)
     html = browser(cast.bob).get(at(cast.bob, "review/")).content.decode()
-    after = re.search(r"queue/\?after=([0-9a-f-]+)", html)
-    assert after is not None
-    held(cast)
-    news = browser(cast.bob).get(at(cast.bob, f"review/queue/?after={after[1]}"))
+    follow = re.search(r'queue/\?(after=[^"]+)"', html)
+    assert follow is not None
+    _, second = held(cast)
+    news = browser(cast.bob).get(at(cast.bob, f"review/queue/?{unescape(follow[1])}"))
     assert "1 new request" in words(news)
+    assert str(second.pk) not in news.content.decode()
+
+
+def test_a_request_that_was_decided_keeps_its_place_in_the_queue_and_says_so(cast):
+    _, request = held(cast)
+    answer(cast.carol, request, "reject", reason=REASON)
+    news = browser(cast.bob).get(at(cast.bob, f"review/queue/?shown={request.pk}&others=&after={request.pk}"))
+    assert 'data-decided="failed"' in news.content.decode()
+    assert "rejected" in words(news)
+
+
+def test_the_queue_of_another_tenant_shows_no_row_by_its_id(cast):
+    _, request = held(cast)
+    news = browser(cast.charlie).get(at(cast.charlie, f"review/queue/?shown={request.pk}&others=&after="))
+    assert f"request-{request.pk}" not in news.content.decode()
 
 
 def test_decided_requests_say_what_became_of_them(cast):

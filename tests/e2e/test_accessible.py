@@ -38,6 +38,27 @@ def test_no_page_has_a_violation_an_overflow_or_a_console_error(product, browser
     page.context.close()
 
 
+@pytest.mark.parametrize(("width", "height", "scheme"), SHAPES)
+def test_the_system_page_has_no_violation_and_no_overflow(product, browser: Browser, width, height, scheme):
+    page = sign_in(browser, product, "support", color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(f"{product.url}/northwind/system/")
+    page.get_by_role("region", name="Worker processes").wait_for()
+    page.locator(".system-parts summary").click()
+    assert [violation["id"] for violation in Axe().run(page).response["violations"]] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_without_a_line_has_no_violation(product, browser: Browser, scheme):
+    page = sign_in(browser, product, "reviewer", color_scheme=scheme)
+    page.context.set_offline(True)
+    page.locator("#line:not([hidden])").wait_for()
+    assert [violation["id"] for violation in Axe().run(page).response["violations"]] == []
+    page.context.close()
+
+
 def _found(page, product: Product) -> list[str]:
     """A card and a run that the demo has."""
     page.goto(f"{product.url}/northwind/runs/")

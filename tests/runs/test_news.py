@@ -41,3 +41,11 @@ def test_news_go_on_after_a_transaction_was_rolled_back(cast, heard):
     with scoping.tenant(cast.alice.tenant.pk):
         announce(cast.alice, 5)
     assert frames(heard, cast.alice.tenant.pk) == [5]
+
+
+def test_what_changes_for_the_whole_tenant_names_no_run(cast, heard):
+    with scoping.tenant(cast.alice.tenant.pk):
+        news.announce_tenant(tenant=cast.alice.tenant.pk, about="stops")
+    [notice] = heard.notifies(timeout=5, stop_after=1)
+    told = json.loads(notice.payload)
+    assert (told["tenant"], told["run"], told["about"]) == (str(cast.alice.tenant.pk), None, ["stops"])

@@ -212,7 +212,7 @@ def test_news_never_move_the_rows_that_somebody_reads(cast):
     fragment = browser(cast.dave, HX_Request="true").get(at(cast.dave, f"runs/{follow[1]}")).content.decode()
     assert f"run-{first.pk}" in fragment
     assert f"run-{second.pk}" not in fragment
-    assert "1 newer run<" in fragment
+    assert "1 new run " in fragment
     assert 'id="run-counts"' in fragment
     assert 'type="search"' not in fragment
 
