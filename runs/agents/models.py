@@ -1,4 +1,4 @@
-"""The model behind a planner, as one small Protocol with two implementations: scripted, and any real provider."""
+"""The model behind a planner, as one small Protocol: what it is asked, and what it said."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """What a model is asked: a task by name, and the facts it may use. Facts are data, never instructions."""
+    """What a model is asked: a task by name, and the facts it may use."""
 
     task: str
     facts: dict[str, Any]
@@ -16,13 +16,15 @@ class Prompt:
 class Completion:
     """What it said, and what that took."""
 
-    text: str
-    model: str  # the one that really answered
+    text: str  # JSON of the task's contract; untrusted until it passed a guardrail
+    model: str  # the one that really answered, as the provider names it
     tokens_in: int
     tokens_out: int
-    prompt: str = ""  # name and version of the instructions
+    cost_micros: int | None = None  # millionths of a US dollar; None when the price is not known
+    latency_ms: float = 0.0
+    prompt: str = ""  # name and version of the prompt, "write_outreach@1"
 
 
 class Model(Protocol):
     def complete(self, prompt: Prompt) -> Completion:
-        """Answer the prompt. Raises `errors.ToolError` when the provider does not, `BrokenContract` for an empty answer."""
+        """Answer the prompt. Raises `errors.ToolError` when the provider does not, `errors.BrokenContract` for rubbish."""

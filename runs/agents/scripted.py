@@ -1,112 +1,148 @@
-"""Rules in place of a model: the same prompt gives the same words, with no network."""
+"""Rules in place of a model: the default, offline. The same prompt gives the same words."""
 
 import json
 import re
+import time
+from collections.abc import Callable
 from typing import Any
 
+from runs import errors, guardrails
+from runs.agents import scripted_mail
 from runs.agents.models import Completion, Prompt
 
-NO = re.compile(
-    r"\b(not interested|no interest|unsubscribe|please stop|stop (writing|contacting|e-?mailing)|remove me|take me off"
-    r"|do(n['’]t| not) (write|contact|e-?mail))",
+VERSION = 2
+_QUOTED = re.compile(r"^\s*>|^\s*(?:On\b.*\bwrote:|Am\b.*\bschrieb.*:|-{2,}\s*Original Message|From:\s)", re.IGNORECASE)
+_AWAY = re.compile(
+    r"\bout of (?:the )?office\b|\bauto(?:matic)?[- ]?reply\b|\bon (?:annual |parental )?leave\b|\bon holiday\b", re.I
+)
+_NO = re.compile(
+    r"\b(?:not|n't|no longer|never|nicht) (?:\w+ ){0,2}interest(?:ed|iert)\b|\bno interest\b|\bkein interesse\b|\bpas intéress"
+    r"|\bunsubscribe\b|\b(?:remove|delete|take) (?:me|us|my|our)\b|\bopt(?:ing)? (?:me )?out\b|\bno,? thank(?:s| you)\b"
+    r"|\bstop (?:writing|e-?mailing|mailing|contacting|sending|messaging|this|these|it)\b|^\W*(?:please )?stop\W*$|^\W*no\W*$"
+    r"|\b(?:do not|don't) want (?:you )?to\b|\b(?:please|dont) (?:not )?contact us\b"
+    r"|\b(?:do not|don't|never|not to) (?:\w+ )?(?:contact|write|e-?mail|mail|message|call)\b|\bleave (?:me|us) alone\b"
+    r"|\bnot (?:\w+ )?(?:for us|a fit|relevant)\b|\bwe(?:'ll| will) pass\b|\bI(?:'ll| will) pass\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LATER = re.compile(
+    r"\b(?:next|following) (?:week|month|quarter|year|spring|summer|autumn|winter)\b|\bnot (?:right )?now\b"
+    r"|\bin (?:a few|some|two|three|six|\d+) (?:weeks|months)\b|\bin Q[1-4]\b"
+    r"|\b(?:try|write|come|get back|reach out|ask) (?:\w+ ){0,3}(?:again|later)\b"
+    r"|\blater (?:this|in the) year\b|\bat the moment\b|\btoo busy\b|\bafter (?:the )?(?:summer|holidays|budget)\b|\blater\b",
     re.IGNORECASE,
 )
-LATER = re.compile(r"\b(later|next (quarter|month|year)|out of office|on leave|not now|back (on|in))\b", re.IGNORECASE)
-YES = re.compile(
-    r"\b(interest(ed|ing)|let(['’]s| us) talk|sounds good|call me|happy to|tell me more|yes)\b", re.IGNORECASE
+_YES = re.compile(
+    r"\binterest(?:ed|ing)\b|\bsounds? (?:good|great|interesting)\b|\blet(?:'s| us) (?:talk|speak|meet|do)\b"
+    r"|\b(?:happy|glad|keen) to\b|\btell (?:me|us) more\b|\bsend (?:me|us|over) (?:more|details|prices|a quote|an offer)\b"
+    r"|\byes,? please\b|\bgood idea\b"
+    r"|\b(?:would|'d) (?:love|like) to\b|\b(?:could|can|shall) we (?:talk|speak|meet|have a call)\b"
+    r"|\b(?:set up|schedule|book) a\b|\bgive (?:me|us) a call\b|\bcall me\b|\bwhen are you free\b|^\W*(?:yes|sure)\W*$",
+    re.IGNORECASE | re.MULTILINE,
 )
-SIGNED = "Kind regards\nMaya Lindqvist\nNorthwind Outdoor"
+_DOUBT = re.compile(r"\b(?:not|without|no|never|hardly|unless|whether|cannot)\b|n't\b", re.IGNORECASE)
+_SUMMARIES = {
+    "interested": "They want to hear more.",
+    "not_interested": "They do not want to be written to.",
+    "later": "They ask to come back to it at another time.",
+    "unclear": "It is not clear what they want. A person should read it.",
+}
 
 
 class ScriptedModel:
-    """The offline default."""
+    """Answers the tasks of this product by rules. Raises `Declined` for a task that it has no rules for."""
 
-    name = "scripted-1"
+    name = f"scripted-{VERSION}"
 
     def complete(self, prompt: Prompt) -> Completion:
-        answer = getattr(self, f"_{prompt.task}")(prompt.facts)
-        text = json.dumps(answer, ensure_ascii=False)
-        asked = json.dumps(prompt.facts, ensure_ascii=False)
+        began = time.perf_counter()
+        if prompt.task not in TASKS:
+            raise errors.Declined(
+                f"The scripted model has no rules for {prompt.task}. Choose a model in HOLDPOINT_MODEL."
+            )
+        text = json.dumps(TASKS[prompt.task](prompt.facts), ensure_ascii=False)
+        asked = json.dumps(prompt.facts, ensure_ascii=False, default=str)
         return Completion(
             text=text,
             model=self.name,
             tokens_in=len(asked) // 4,
             tokens_out=len(text) // 4,
-            prompt=f"{prompt.task} script",
+            cost_micros=0,
+            latency_ms=round((time.perf_counter() - began) * 1000, 2),
+            prompt=f"{prompt.task}@{VERSION}",
         )
 
-    def _propose_refund(self, facts: dict[str, Any]) -> dict[str, Any]:
-        order, ticket, refused = facts["order"], facts["ticket"], facts["refused"]
-        if refused and (amount := _amount(refused[-1])) is not None:
-            why = f"A reviewer asked for another amount: {refused[-1]}"
-            return _proposal("refund", min(amount, order["total_minor"]), why, ticket["story"])
-        if refused:
-            return _proposal("decline", 0, f"A reviewer refused the refund: {refused[-1]}", ticket["story"])
-        wanted = ticket.get("amount_minor") or order["total_minor"]
-        if wanted > order["total_minor"]:
-            return _proposal("refund", order["total_minor"], "More was asked for than was paid.", ticket["story"])
-        why = f"The customer describes a fault of goods that cost {order['total_minor'] / 100:.2f} {order['currency']}."
-        return _proposal("refund", wanted, why, ticket["story"])
 
-    def _write_confirmation(self, facts: dict[str, Any]) -> dict[str, Any]:
-        first = facts["name"].split()[0]
-        money = f"{facts['amount_minor'] / 100:.2f} {facts['currency']}"
-        text = (
-            f"Hello {first},\n\nwe have refunded {money} for order {facts['order']} to {facts['paid_with']}."
-            f" It can take three working days to arrive.\n\nYour receipt is {facts['refund']}.\n\nThe refund desk"
-        )
-        return {"subject": f"Your refund for order {facts['order']}", "text": text}
-
-    def _write_outreach(self, facts: dict[str, Any]) -> dict[str, Any]:
-        lead, company, heard = facts["lead"], facts.get("company") or {}, " ".join(facts.get("refused", [])).lower()
-        opening, claims = _opening(lead, company, facts.get("articles", []), heard)
-        short = "short" in heard
-        offer = "We equip teams for days outdoors: tents, boots and packs that come ready and go back afterwards."
-        more = " Most teams start with one day and a small group, and decide afterwards whether it was worth it."
-        ask = "Would a short call next week be of use to you?"
-        greeting = "Dear" if "formal" in heard else "Hello"
-        name = lead["person"] if "formal" in heard else lead["person"].split()[0]
-        body = f"{opening}\n\n{offer}{'' if short else more}\n\n{ask} If it is not for you, a short no is fine."
-        return {
-            "subject": f"Days outdoors for {lead['company']}"[:90],
-            "text": f"{greeting} {name},\n\n{body}\n\n{SIGNED}",
-            "claims": claims,
-        }
-
-    def _write_follow_up(self, facts: dict[str, Any]) -> dict[str, Any]:
-        lead, first = facts["lead"], facts["first"]
-        text = (
-            f"Hello {lead['person'].split()[0]},\n\nI wrote to you a few days ago about days outdoors for"
-            f" {lead['company']}, and I know how full an inbox gets.\n\nIs it of interest at all? One line is enough,"
-            " and a no is a good answer too: then I will not write again.\n\n" + SIGNED
-        )
-        subject = first["subject"]
-        return {"subject": subject if subject.startswith("Re: ") else f"Re: {subject}"[:90], "text": text, "claims": []}
-
-    def _read_reply(self, facts: dict[str, Any]) -> dict[str, Any]:
-        text = facts["text"]
-        for verdict, words in (("not_interested", NO), ("later", LATER), ("interested", YES)):
-            found = words.search(text)
-            if found is not None:
-                quote = _sentence(text, found.start())
-                return {"verdict": verdict, "quote": quote, "summary": f"They say: {quote}"[:300]}
-        quote = text.strip().splitlines()[0][:300] if text.strip() else ""
-        return {"verdict": "unclear", "quote": quote, "summary": "It is not clear what they want."}
+def propose_refund(facts: dict[str, Any]) -> dict[str, Any]:
+    order, ticket, refused = facts["order"], facts["ticket"], facts["refused"]
+    if refused and (amount := _amount(refused[-1])) is not None:
+        why = f"A reviewer asked for another amount: {refused[-1]}"
+        return _proposal("refund", min(amount, order["total_minor"]), why, ticket["story"])
+    if refused:
+        return _proposal("decline", 0, f"A reviewer refused the refund: {refused[-1]}", ticket["story"])
+    wanted = ticket.get("amount_minor") or order["total_minor"]
+    if wanted > order["total_minor"]:
+        return _proposal("refund", order["total_minor"], "More was asked for than was paid.", ticket["story"])
+    why = f"The customer describes a fault of goods that cost {order['total_minor'] / 100:.2f} {order['currency']}."
+    return _proposal("refund", wanted, why, ticket["story"])
 
 
-def _opening(
-    lead: dict[str, Any], company: dict[str, Any], articles: list[dict[str, Any]], heard: str
-) -> tuple[str, list[dict[str, str]]]:
-    """The first paragraph and the claims it makes: an article, else the register, else nothing that could be wrong."""
-    if articles and not any(word in heard for word in ("article", "press", "news", "do not mention")):
-        article = articles[0]
-        quote = article["excerpt"].split(". ")[0].rstrip(".")
-        return f"I read that {quote}. Congratulations.", [{"text": quote, "source": f"press:{article['id']}"}]
-    if company.get("employees") and company.get("city") and "register" not in heard:
-        quote = f"{company['employees']} employees"
-        sentence = f"With {quote}, {lead['company']} will know how hard it is to get a team away from its desks."
-        return sentence, [{"text": quote, "source": "register"}]
-    return f"I am writing to {lead['company']} because your teams may spend time outdoors.", []
+def write_confirmation(facts: dict[str, Any]) -> dict[str, Any]:
+    first = facts["name"].split()[0]
+    money = f"{facts['amount_minor'] / 100:.2f} {facts['currency']}"
+    text = (
+        f"Hello {first},\n\nwe have refunded {money} for order {facts['order']} to {facts['paid_with']}."
+        f" It can take three working days to arrive.\n\nYour receipt is {facts['refund']}.\n\nThe refund desk"
+    )
+    return {"subject": f"Your refund for order {facts['order']}", "text": text}
+
+
+def plan_outreach(facts: dict[str, Any]) -> dict[str, Any]:
+    """Reads every source it is offered, all at once: none needs the answer of another."""
+    offered = facts.get("tools") or [
+        {"name": "register", "what": "facts about the company"},
+        {"name": "press", "what": "what was written about it"},
+    ]
+    calls = [{"name": tool["name"], "tool": tool["name"], "after": [], "why": tool["what"]} for tool in offered]
+    return {"goal": f"Find one good reason to write to {facts['lead']['person']}.", "calls": calls}
+
+
+def read_reply(facts: dict[str, Any]) -> dict[str, Any]:
+    """A no counts before anything else they say; words that speak to a machine are for a person to read."""
+    said = _their_words(facts["text"])
+    sentences = [part.strip() for part in re.split(r"(?<=[.!?])\s+|\n+", said) if part.strip()]
+    verdict, quote = _verdict(said, sentences)
+    return {"verdict": verdict, "quote": quote[:300], "summary": _SUMMARIES[verdict]}
+
+
+def _verdict(said: str, sentences: list[str]) -> tuple[str, str]:
+    if away := _first(_AWAY, sentences):
+        return "later", away
+    if no := _first(_NO, sentences):
+        return "not_interested", no
+    if guardrails.instructs(said):
+        return "unclear", sentences[0]
+    later, yes = _first(_LATER, sentences), _first(_YES, sentences, unless=_DOUBT)
+    if later and not (yes and re.search(r"\bnext week\b", later, re.IGNORECASE)):  # a date to talk is no delay
+        return "later", later
+    return ("interested", yes) if yes else ("unclear", sentences[0] if sentences else "")
+
+
+def _first(pattern: re.Pattern[str], sentences: list[str], unless: re.Pattern[str] | None = None) -> str:
+    straight = [(sentence, sentence.replace("’", "'")) for sentence in sentences]
+    found = (raw for raw, text in straight if pattern.search(text) and not (unless and unless.search(text)))
+    return next(found, "")
+
+
+def _their_words(text: str) -> str:
+    """The reply without the mail that it answers."""
+    kept: list[str] = []
+    for line in text.replace("\r\n", "\n").split("\n"):
+        if _QUOTED.search(line):
+            if not line.lstrip().startswith(">"):
+                break
+            continue
+        kept.append(line)
+    return "\n".join(kept).strip()
 
 
 def _proposal(decision: str, amount_minor: int, reason: str, quote: str) -> dict[str, Any]:
@@ -119,7 +155,11 @@ def _amount(words: str) -> int | None:
     return None if found is None else int(found[1]) * 100 + int(found[2] or 0)
 
 
-def _sentence(text: str, at: int) -> str:
-    begin = max(text.rfind(mark, 0, at) for mark in ".!?\n") + 1
-    ends = [end for mark in ".!?\n" if (end := text.find(mark, at)) != -1]
-    return text[begin : min(ends) + 1 if ends else len(text)].strip()[:300]
+TASKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "propose_refund": propose_refund,
+    "write_confirmation": write_confirmation,
+    "plan_outreach": plan_outreach,
+    "write_outreach": scripted_mail.write_outreach,
+    "write_follow_up": scripted_mail.write_follow_up,
+    "read_reply": read_reply,
+}
