@@ -31,6 +31,12 @@ def text(name: str, default: str | None = None) -> str:
     return value
 
 
+def expose(ending: str) -> None:
+    """For libraries that read their own variables: each `X_FILE` whose X ends so is read into X, unless X is set."""
+    for name in [name.removesuffix("_FILE") for name in os.environ if name.endswith(f"{ending}_FILE")]:
+        os.environ.setdefault(name, text(name))
+
+
 def flag(name: str, default: bool) -> bool:
     value = text(name, str(default)).strip().lower()
     if value not in _FLAGS:

@@ -159,6 +159,8 @@ HOLDPOINT_BOUNDARIES = env.text("HOLDPOINT_BOUNDARIES", "")  # dotted path of a 
 HOLDPOINT_LEASE_SECONDS = env.number("HOLDPOINT_LEASE_SECONDS", 10, least=0.5, most=300)
 HOLDPOINT_WORKER_THREADS = int(env.number("HOLDPOINT_WORKER_THREADS", 8, least=1, most=256))
 HOLDPOINT_MODEL = env.text("HOLDPOINT_MODEL", "scripted")  # or provider:model, as pydantic-ai names it
+if HOLDPOINT_MODEL != "scripted":
+    env.expose("_API_KEY")
 HOLDPOINT_MODEL_TIMEOUT_SECONDS = env.number("HOLDPOINT_MODEL_TIMEOUT_SECONDS", 60, least=0.1, most=600)
 HOLDPOINT_TOOL_TIMEOUT_SECONDS = env.number("HOLDPOINT_TOOL_TIMEOUT_SECONDS", 10, least=0.1, most=600)
 # Secrets by name, as references (env:NAME or file:/path), read when a tool needs one.

@@ -302,7 +302,7 @@ def _check_dispatch() -> Check:
 def _broker_answers() -> bool:
     """One try of at most two seconds."""
     try:
-        with current_app.connection_for_write(connect_timeout=2) as link:
+        with current_app.connection_for_write(settings.BROKER_URL, connect_timeout=2) as link:
             link.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=2)
     except (OperationalError, OSError, AMQPError, RedisError):
         return False

@@ -80,6 +80,7 @@ class Supervisor:
     def _start(self) -> None:
         self.port = _free_port(self.port)
         env = self._environment()
+        self._check_model({**os.environ, **env})
         world = [self._world(name, env) for name in WORLD] if self.demo else []
         self._database(env)
         for child in world:
@@ -127,6 +128,13 @@ class Supervisor:
                 "The database is not at this version's schema. Run bin/manage migrate with DATABASE_OWNER_URL, or set"
                 " that for this start."
             )
+
+    def _check_model(self, env: dict[str, str]) -> None:
+        """A model or a key that cannot be used is said now, not by the first run that needs it."""
+        if env.get("HOLDPOINT_MODEL", "scripted") != "scripted":
+            said = self._run(["check_model"], env)
+            if said.returncode:
+                raise Trouble(said.stderr.strip().splitlines()[-1].removeprefix("CommandError: "))
 
     def _load_demo(self, env: dict[str, str]) -> list[dict]:
         return json.loads(self._manage(["load_demo", "--json"], env).splitlines()[-1])["accounts"]

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from runs import errors, guardrails
 from runs.agents import planner
 from runs.agents.leads import Lead
+from runs.agents.models import Spent, spent
 from runs.engine import inboxes
 from runs.engine.context import Context
 from runs.engine.parallel import Branch
@@ -44,14 +45,10 @@ FOLLOW_UPS = features.declare(
 )
 
 
-class Drafted(BaseModel):
-    """A model step: what passed the contract, and what it took."""
+class Drafted(Spent):
+    """A mail that passed the contract, and what it took."""
 
     letter: guardrails.Letter
-    model: str
-    tokens_in: int
-    tokens_out: int
-    note: str
 
 
 class Reading(BaseModel):
@@ -62,12 +59,8 @@ class Reading(BaseModel):
     summary: str = Field(max_length=500)
 
 
-class Understood(BaseModel):
+class Understood(Spent):
     reading: Reading
-    model: str
-    tokens_in: int
-    tokens_out: int
-    note: str
 
 
 class _Over(Exception):
@@ -94,14 +87,14 @@ def write(task: str, facts: dict, sources: dict[str, str]) -> Drafted:
             refused.append(broken.message)
             asked = facts | {"refused": refused}
             continue
-        return Drafted(letter=letter, model=said.model, **_took(said))
+        return Drafted(letter=letter, **spent(said))
     raise errors.BrokenContract(f"The model did not write a mail that may be sent: {refused[-1]}")
 
 
 def understand(text: str) -> Understood:
     said = planner.ask("read_reply", {"text": text})
     reading = guardrails.through(Reading, said.text)
-    return Understood(reading=reading, model=said.model, **_took(said))
+    return Understood(reading=reading, **spent(said))
 
 
 def read_mail(tenant: str) -> dict[str, Any]:
@@ -300,8 +293,3 @@ def _excerpt(source: str, origin: str, quote: str, step: str, icon: str) -> dict
 
 def _plain(lead: Lead, subject: str, text: str) -> str:
     return f"To: {lead.person} <{lead.email}>\nSubject: {subject}\n\n{text}\n"
-
-
-def _took(said: Any) -> dict[str, Any]:
-    tokens = said.tokens_in + said.tokens_out
-    return {"tokens_in": said.tokens_in, "tokens_out": said.tokens_out, "note": f"{said.model}, {tokens} tokens"}

@@ -58,7 +58,7 @@ def instructions_of(task: str) -> tuple[str, str]:
     if task not in TASKS:
         raise errors.Invalid(f"No prompt is written for the task {task}.", field="task")
     found = TASKS[task]
-    return f"{found.instructions}\n\n{COMMON}", f"{task} {found.version}"
+    return f"{found.instructions}\n\n{COMMON}", f"{task}@{found.version}"
 
 
 def facts_of(facts: dict[str, Any]) -> str:

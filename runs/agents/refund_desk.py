@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from runs import errors, guardrails
 from runs.agents import planner
+from runs.agents.models import Spent, spent
 from runs.engine.context import Context
 from runs.engine.workflows import workflow
 from runs.tools import mail, shop
@@ -42,22 +43,14 @@ class Letter(BaseModel):
     text: str = Field(min_length=10, max_length=5000)
 
 
-class Drafted(BaseModel):
-    """A model step: what passed the contract, and what it took."""
+class Drafted(Spent):
+    """A proposal that passed the contract, and what it took."""
 
     proposal: Proposal
-    model: str
-    tokens_in: int
-    tokens_out: int
-    note: str
 
 
-class Written(BaseModel):
+class Written(Spent):
     letter: Letter
-    model: str
-    tokens_in: int
-    tokens_out: int
-    note: str
 
 
 def draft(ticket: dict, order: dict, refused: list[str]) -> Drafted:
@@ -65,8 +58,7 @@ def draft(ticket: dict, order: dict, refused: list[str]) -> Drafted:
     proposal = guardrails.through(Proposal, said.text)
     if proposal.decision == "refund" and not 0 < proposal.amount_minor <= order["total_minor"]:
         raise errors.BrokenContract("The model proposed more than was paid, or nothing.")
-    note = f"{said.model}, {said.tokens_in + said.tokens_out} tokens"
-    return Drafted(proposal=proposal, model=said.model, tokens_in=said.tokens_in, tokens_out=said.tokens_out, note=note)
+    return Drafted(proposal=proposal, **spent(said))
 
 
 def write_letter(facts: dict) -> Written:
@@ -74,8 +66,7 @@ def write_letter(facts: dict) -> Written:
     letter = guardrails.through(Letter, said.text)
     if facts["refund"] not in letter.text:
         raise errors.BrokenContract("The letter does not name the receipt it confirms.")
-    note = f"{said.model}, {said.tokens_in + said.tokens_out} tokens"
-    return Written(letter=letter, model=said.model, tokens_in=said.tokens_in, tokens_out=said.tokens_out, note=note)
+    return Written(letter=letter, **spent(said))
 
 
 @workflow(

@@ -4,6 +4,7 @@ import re
 import unicodedata
 import zlib
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from runs import guardrails
@@ -12,19 +13,7 @@ FEWEST, MOST = 60, 140  # words of a mail
 _TITLES = {"dr", "prof", "mr", "mrs", "ms"}
 _SIGNED = "Maya Lindqvist\nNorthwind Outdoor"
 _TOPICS = (
-    {
-        "funding",
-        "funded",
-        "fund",
-        "raised",
-        "raise",
-        "round",
-        "investment",
-        "investor",
-        "investors",
-        "series",
-        "capital",
-    },
+    {"funding", "funded", "fund", "raised", "raise", "round", "investment", "investor", "investors", "series"},
     {"news", "press", "article", "articles", "story", "quote"},
     {"employees", "employee", "headcount", "size", "staff", "numbers", "figures"},
     {"founded", "founding", "age", "history"},
@@ -164,30 +153,26 @@ def _hooks(facts: dict[str, Any], turn: int) -> list[_Hook]:
         if line := _line(article):
             sentence = _pick(_PRESS, turn + place).format(who=who, it=line)
             subject = f"{who}, and an idea after the news" if (turn + place) % 2 else f"After the news about {who}"
-            claim = line
-            found.append(
-                _Hook(
-                    sentence=sentence, claim=claim, source=f"press:{article['id']}", subject=subject, after=_AFTER_NEWS
-                )
-            )
+            source = f"press:{article['id']}"
+            found.append(_Hook(sentence=sentence, claim=line, source=source, subject=subject, after=_AFTER_NEWS))
     company = facts.get("company") or {}
     city, employees, founded = (company.get(name) for name in ("city", "employees", "founded"))
-    common = {"source": "register", "after": _AFTER_FACT}
+    common = partial(_Hook, source="register", after=_AFTER_FACT)
     if employees and city and _sayable(city):
         claim = f"{employees} employees in {city}"
         subject = f"Outdoor clothing for your people in {city}"
-        found.append(_Hook(sentence=f"The register lists {who} with {claim}.", claim=claim, subject=subject, **common))
+        found.append(common(sentence=f"The register lists {who} with {claim}.", claim=claim, subject=subject))
     elif employees:
         claim = f"{employees} employees"
         subject = f"An idea for everybody at {who}"
-        found.append(_Hook(sentence=f"The register lists {who} with {claim}.", claim=claim, subject=subject, **common))
+        found.append(common(sentence=f"The register lists {who} with {claim}.", claim=claim, subject=subject))
     if (purpose := str(company.get("purpose") or "").strip().rstrip(".")) and _quotable(purpose):
         sentence = f'The register says in its own words what {who} is there for: "{purpose}".'
-        found.append(_Hook(sentence=sentence, claim=purpose, subject=f"An idea for {who}", **common))
+        found.append(common(sentence=sentence, claim=purpose, subject=f"An idea for {who}"))
     if founded:
         claim = f"founded in {founded}"
         sentence = f"A company {claim} has seen every kind of weather, and so have its people."
-        found.append(_Hook(sentence=sentence, claim=claim, subject=f"A thought for {who}", **common))
+        found.append(common(sentence=sentence, claim=claim, subject=f"A thought for {who}"))
     return found
 
 
