@@ -52,14 +52,12 @@ def _open(run: Run, epoch: int, path: str, kind: str, key: str, within: timedelt
 
 
 def resolve(row: Wait, *, how: str, value: Any) -> bool:
-    """End the wait once; False when somebody was faster. The run goes on."""
+    """End the wait once; False when somebody was faster. The run goes on. The run is locked before its wait, as everywhere."""
+    run = Run.objects.select_for_update().get(tenant_id=row.tenant_id, pk=row.run_id)
     changed = Wait.objects.filter(tenant_id=row.tenant_id, pk=row.pk, resolved_at=None).update(
         resolved_at=timezone.now(), resolution={"how": how, "value": value}
     )
-    if not changed:
-        return False
-    run = Run.objects.select_for_update().get(tenant_id=row.tenant_id, pk=row.run_id)
-    if run.status not in RUN_OPEN:
+    if not changed or run.status not in RUN_OPEN:
         return False
     parked = run.status == RunStatus.WAITING
     entry = Entry(

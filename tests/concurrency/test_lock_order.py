@@ -3,13 +3,15 @@
 from contextlib import ExitStack
 
 import pytest
+from django.utils import timezone
 
 from approvals import policies
 from runs import operations
-from runs.engine import actions
+from runs.engine import actions, waiting
 from runs.engine.claim import claim
 from runs.engine.worker import Incarnation
-from runs.models import Action
+from runs.models import Action, Run, Wait
+from runs.states import WaitKind
 from runs.tools import registry
 from tenants import scoping
 from tests.concurrency.rivals import Rival, my_pid
@@ -42,3 +44,20 @@ def test_an_action_proposed_under_a_cancellation_is_locked_before_its_run(cast, 
         late.waits_for(cancel.pid)
     assert (cancel.result(), late.result()) == ("ok", "rejected")
     assert inside(run, lambda: Action.objects.get(pk=action.pk).refused_code) == "cancelled"
+
+
+def test_a_timer_that_comes_due_while_it_is_skipped_waits_for_the_run_and_finds_it_over(cast):
+    run = started(cast)
+    timer = Wait(tenant_id=run.tenant_id, run=run, path="nap", kind=WaitKind.TIMER, due_at=timezone.now())
+    inside(run, lambda: timer.save(force_insert=True))
+
+    def comes_due():
+        with scoping.tenant(run.tenant_id, durable=True):
+            return waiting.resolve(timer, how="due", value=None)
+
+    with scoping.tenant(run.tenant_id):
+        Run.objects.select_for_update().get(pk=run.pk)
+        due = Rival(comes_due)
+        due.waits_for(my_pid())
+        assert waiting.resolve(timer, how="skipped", value=None)
+    assert (due.result(), due.value) == ("ok", False)
