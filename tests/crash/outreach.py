@@ -38,7 +38,7 @@ ANSWERS = (
 )
 WORKERS = 2
 PAUSE_S = 0.05
-GIVE_UP_S = 300.0
+GIVE_UP_S = 120.0
 FIRST, FOLLOW_UP = "first mail", "follow-up"
 
 
