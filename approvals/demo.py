@@ -1,12 +1,12 @@
-"""The demo: two tenants, their people, a policy, and a few tickets that wait for somebody."""
+"""The demo: two tenants, their people, a policy, and a few tickets and leads that wait for somebody."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from approvals import policies
 from runs import operations
-from tenants import people
-from tenants.models import Membership, Role, User
+from tenants import features, people
+from tenants.models import Feature, Membership, Role, User
 from tenants.permissions import Actor
 
 PASSWORD = "holdpoint-demo"  # noqa: S105  of people who exist only in the demo
@@ -78,6 +78,17 @@ TICKETS = [
     ),
 ]
 
+LEADS = [
+    (
+        "Ada Osei",
+        "Head of operations",
+        "ada.osei@brightloom.example",
+        "Brightloom Textiles",
+        "Asked at the fair in May.",
+    ),
+    ("Niamh Doyle", "Fleet manager", "niamh.doyle@kestrelfreight.example", "Kestrel Freight", ""),
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
@@ -127,9 +138,19 @@ def _tenant(slug: str, name: str, currency: str, users: Sequence[tuple[User, str
     if members:
         starter = Actor(user=users[-1][0], tenant=owner.tenant, role=users[-1][1])
         _tickets(starter)
+        _leads(starter)
+        why = "Leads who do not answer get one reminder"
+        features.change(actor=owner, name="follow_up_enabled", mode=Feature.Mode.ON, version=0, reason=why)
 
 
 def _tickets(starter: Actor) -> None:
     for order, email, story, amount in TICKETS:
         given = {"order": order, "email": email, "story": story, "amount_minor": amount}
         operations.start(actor=starter, workflow="refund_desk", given=given, start_key=f"demo:{order}")
+
+
+def _leads(starter: Actor) -> None:
+    for person, role, email, company, note in LEADS:
+        given = {"person": person, "role": role, "email": email, "company": company, "note": note}
+        given |= {"domain": email.partition("@")[2]}
+        operations.start(actor=starter, workflow="outbound", given=given, start_key=f"demo:{email}")

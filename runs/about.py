@@ -1,14 +1,17 @@
 """What stands beside a run: what it made, and what is known of its subject. The reads of the run page's last part."""
 
 import uuid
+import zlib
 from dataclasses import dataclass
 
 from runs import errors, redaction, states, story
 from runs.engine import workflows
-from runs.models import Artifact, Run, Subject, Wait
+from runs.models import Artifact, Run, Step, Subject, Wait
 from runs.states import WaitKind
-from tenants import scoping
+from tenants import features, scoping
 from tenants.permissions import LOOK, MANAGE, OPERATE, Actor
+
+Flags = list[tuple[features.Declared, features.Answer]]
 
 MOST = 20  # other runs, artifacts
 
@@ -23,6 +26,8 @@ class About:
     others: list[tuple[Run, str, str]]  # run, colour family, words
     holder: Run | None  # the other run whose turn it is
     wait: Wait | None  # an open wait for time or an event
+    flags: Flags  # that an open run will ask about, and what they say now
+    state: str  # what a page that follows the run compares
     may_skip: bool
     may_forbid: bool
     may_allow: bool
@@ -38,16 +43,11 @@ class Kept:
 
 
 def about(actor: Actor, run: Run) -> About:
-    """Five queries."""
+    """At most seven queries."""
     with scoping.tenant(actor.tenant.pk):
         artifacts = list(Artifact.objects.filter(tenant=actor.tenant, run=run).order_by("id")[: MOST + 1])
-        definition = workflows.find(run.workflow.name)
-        alone = definition is not None and definition.exclusive
-        subject = (
-            Subject.objects.select_related("holder").filter(tenant=actor.tenant, key=run.subject).first()
-            if alone
-            else None
-        )
+        subject, flags = _beside(run)
+        alone = _alone(run)
         others = _others(run) if alone else []
         timed = Wait.objects.filter(tenant=actor.tenant, run=run, resolved_at=None, due_at__isnull=False)
         wait = timed.filter(kind__in=(WaitKind.TIMER, WaitKind.EVENT)).first()
@@ -61,10 +61,47 @@ def about(actor: Actor, run: Run) -> About:
         others=others,
         holder=holder,
         wait=wait if open_now else None,
+        flags=flags,
+        state=_state(run, subject, flags),
         may_skip=operate and open_now and wait is not None,
         may_forbid=operate and alone and not barred,
         may_allow=actor.may(MANAGE) and barred,
     )
+
+
+def state(actor: Actor, run_id: uuid.UUID) -> str:
+    """Changes with every event of the run, and with what stands beside it. At most four queries; raises `NotFound`."""
+    with scoping.tenant(actor.tenant.pk):
+        run = Run.objects.select_related("workflow").filter(tenant=actor.tenant, pk=run_id).first()
+        if run is None or not actor.may(LOOK, run.workflow):
+            raise errors.NotFound("There is no such run here. It may belong to another tenant of yours.")
+        return _state(run, *_beside(run))
+
+
+def _state(run: Run, subject: Subject | None, flags: Flags) -> str:
+    if subject is None and not flags:
+        return str(run.head)
+    told = [subject and (subject.no_contact_at, subject.holder_id, subject.facts), [says.why for _, says in flags]]
+    return f"{run.head}-{zlib.crc32(repr(told).encode()):x}"
+
+
+def _alone(run: Run) -> bool:
+    definition = workflows.find(run.workflow.name)
+    return definition is not None and definition.exclusive
+
+
+def _beside(run: Run) -> tuple[Subject | None, Flags]:
+    """The subject of the run, and the flags that it may still ask about; what it was told once stays so."""
+    subjects = Subject.objects.select_related("holder").filter(tenant_id=run.tenant_id, key=run.subject)
+    subject = subjects.first() if _alone(run) else None
+    definition = workflows.find(run.workflow.name)
+    if definition is None or not definition.flags or run.status not in states.RUN_OPEN:
+        return subject, []
+    asked = Step.objects.filter(
+        tenant_id=run.tenant_id, run=run, path__in=[f"flag:{name}" for name in definition.flags]
+    )
+    told = set(asked.values_list("path", flat=True))
+    return subject, features.answers([n for n in definition.flags if f"flag:{n}" not in told], unit=run.subject)
 
 
 def artifact(actor: Actor, run_id: uuid.UUID, artifact_id: uuid.UUID) -> Kept:

@@ -151,12 +151,6 @@ class Detail:
     raw: list[tuple[Event, str]]  # events of the step with their bodies as text, when they are asked for
 
 
-def head_of(actor: Actor, run_id: uuid.UUID) -> int | None:
-    """The newest sequence of a run: whether a page has anything to catch up with. One query."""
-    with scoping.tenant(actor.tenant.pk):
-        return Run.objects.filter(tenant=actor.tenant, pk=run_id).values_list("head", flat=True).first()
-
-
 def run_detail(actor: Actor, run_id: uuid.UUID, *, path: str = "", show: str = "", raw: bool = False) -> Detail:
     """The run page. Raises `NotFound`. The number of queries grows with the ancestors of a retried run alone."""
     with scoping.tenant(actor.tenant.pk):

@@ -10,7 +10,7 @@ from runs.models import Action, Event, Run, Step
 from runs.redaction import shown
 from runs.states import ActionStatus, RunStatus, StepStatus
 from runs.tools import registry
-from runs.wording import REFUSALS, counted, money, tale_of, words_of
+from runs.wording import REFUSALS, awaited, counted, money, tale_of, words_of
 
 R, A = RunStatus, ActionStatus
 
@@ -102,9 +102,9 @@ def pill(run: Run) -> tuple[str, str]:
     if run.stop_requested_at and run.status in states.RUN_OPEN:
         return "paused", "Stop requested"
     if run.status == R.WAITING and run.waiting_for:
-        return family, f"Waiting {run.get_waiting_for_display()}"
+        return family, f"Waiting {_awaited(run)}"
     if run.status == R.COMPENSATING and run.waiting_for:
-        return family, f"Undoing, waits {run.get_waiting_for_display()}"
+        return family, f"Undoing, waits {_awaited(run)}"
     if run.status == R.NEEDS_ATTENTION and (run.error or {}).get("code") == "outcome_unknown":
         return family, "Outcome unknown"
     return family, words
@@ -128,7 +128,11 @@ def now(run: Run, result: dict[str, Any]) -> str:
         R.COMPENSATED: "What it did was taken back",
         R.CANCELLED: "A person ended it",
         R.FAILED: "It goes on in another run",
-    }.get(R(run.status), f"Waits {run.get_waiting_for_display()}" if run.waiting_for else "")
+    }.get(R(run.status), f"Waits {_awaited(run)}" if run.waiting_for else "")
+
+
+def _awaited(run: Run) -> str:
+    return awaited(run.workflow.name, run.waiting_for, run.get_waiting_for_display())
 
 
 def _outcome(run: Run, result: dict[str, Any]) -> str:
@@ -272,6 +276,8 @@ def _ending(run: Run, actions: Sequence[Action], events: Sequence[Event], goes_o
         return [Said(text=" It "), Said(text="needs a person", state="unknown"), Said(text=f". {why}")]
     if run.status == R.COMPENSATED:
         return [Said(text=" "), Said(text="What could be undone is undone", state="compensated"), Said(text=".")]
+    if run.status == R.WAITING and run.waiting_for not in ("", "approval"):
+        return [Said(text=f" It waits {_awaited(run)}.")]
     result = run.result if isinstance(run.result, dict) else {}
     ended = _outcome(run, result) if run.status == R.DONE else ""
     if ended:

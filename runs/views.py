@@ -42,22 +42,23 @@ def list_runs(request: Any) -> HttpResponse:
 @member
 def detail(request: Any, run_id: uuid.UUID) -> HttpResponse:
     """The run page; as a fragment for a page that follows it. Nothing new is 204: what is read stays where it is."""
-    if request.htmx and request.GET.get("after", "") == str(queries.head_of(request.actor, run_id)):
+    if request.htmx and request.GET.get("after", "") == about.state(request.actor, run_id):
         return HttpResponse(status=204)
     show, tab = request.GET.get("show", ""), request.GET.get("tab", "")
     show = show if show in ("failed", "unknown", "waiting") else ""
     found = queries.run_detail(request.actor, run_id, path=request.GET.get("step", ""), show=show, raw=tab == "raw")
+    beside = about.about(request.actor, found.run)
     tab = tab if tab in [word for word, _, _ in found.tabs] else ""
     here = _address(
         request,
         step=found.step.path if request.GET.get("step") and found.step else "",
         tab=tab,
         show=show,
-        after=str(found.run.head),
+        after=beside.state,
     )
     context = {
         "detail": found,
-        "about": about.about(request.actor, found.run),
+        "about": beside,
         "run": found.run,
         "show": show,
         "tab": tab,

@@ -67,6 +67,7 @@ class Tale:
     opening: Callable[[dict[str, Any]], str]  # the first sentence, from its input
     steps: dict[str, str]  # name of a step -> what it did; an empty text is not worth a word
     ended: dict[str, str]  # outcome -> in a few words, for lists and the end of the story
+    awaits: str = "an event"  # what comes from outside
 
 
 def _writes(given: dict[str, Any]) -> str:
@@ -110,6 +111,7 @@ TALES = {
             "left_alone": "Left alone: the drafts were refused",
             "nothing_to_do": "Nothing to do",
         },
+        awaits="a reply",
     ),
 }
 
@@ -128,6 +130,12 @@ REFUSALS = {
 
 def tale_of(workflow: str) -> Tale | None:
     return TALES.get(workflow)
+
+
+def awaited(workflow: str, kind: str, display: str) -> str:
+    """What a run waits for: "for a reply", "for a decision", "until a time"."""
+    tale = tale_of(workflow)
+    return f"for {tale.awaits}" if kind == "event" and tale is not None else display
 
 
 def words_of(tool: str) -> Words:

@@ -85,6 +85,13 @@ def explain(name: str, *, unit: str, user: User | None = None) -> Answer:
     return _judge(declared, row, tenant, unit, user)
 
 
+def answers(names: Iterable[str], *, unit: str) -> list[tuple[Declared, Answer]]:
+    """What each flag says about `unit` in the present tenant now. One query, none for no names."""
+    declared, tenant = [_declared(name) for name in names], scoping.current()
+    rows = {row.name: row for row in Feature.objects.filter(tenant_id=tenant, name__in=[one.name for one in declared])}
+    return [(one, _judge(one, rows.get(one.name), tenant, unit, None)) for one in declared]
+
+
 def _judge(declared: Declared, row: Feature | None, tenant: uuid.UUID, unit: str, user: User | None) -> Answer:
     if row is None or (row.version == 0 and row._state.db):
         return Answer(on=declared.default, why=f"nobody has set it; by default it is {_word(declared.default)}")

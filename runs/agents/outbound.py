@@ -111,6 +111,7 @@ def read_mail(tenant: str) -> dict[str, Any]:
     describe=lambda lead: f"Outreach to {lead.person}, {lead.company}",
     subject=lambda lead: f"lead:{lead.email}",
     exclusive=True,
+    flags=(FOLLOW_UPS.name,),
 )
 def outbound(ctx: Context, lead: Lead) -> dict:
     """Returns {"outcome": ..., "why": one sentence}: interested, not_interested, answered, bounced, no_reply,

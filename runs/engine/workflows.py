@@ -21,6 +21,7 @@ class Definition:
     describe: Callable[[Any], str]  # title of a run, from its input
     subject: Callable[[Any], str]  # whom or what a run is about
     exclusive: bool  # one run at a time acts on one subject; the others wait for their turn
+    flags: tuple[str, ...]  # feature flags that it asks about, shown on its runs
 
 
 _KNOWN: dict[str, dict[int, Definition]] = {}
@@ -35,6 +36,7 @@ def workflow(
     subject: Callable[[Any], str],
     input: type[BaseModel],
     exclusive: bool = False,
+    flags: tuple[str, ...] = (),
 ) -> Callable[[Callable[[Any, Any], Any]], Callable[[Any, Any], Any]]:
     """Register a function `(ctx, input) -> result` as version `version` of workflow `name`."""
 
@@ -51,6 +53,7 @@ def workflow(
             describe=describe,
             subject=subject,
             exclusive=exclusive,
+            flags=flags,
         )
         return run
 

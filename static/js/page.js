@@ -53,7 +53,8 @@ function span(seconds) {
   if (minutes < 60) return `${minutes} m`;
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return `${hours} h ${String(minutes % 60).padStart(2, "0")} m`;
-  return `${Math.floor(hours / 24)} d`;
+  const days = Math.floor(hours / 24);
+  return days < 3 && hours % 24 ? `${days} d ${hours % 24} h` : `${days} d`;
 }
 
 function tick() {

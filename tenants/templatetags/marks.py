@@ -88,7 +88,7 @@ def until(moment: datetime | None) -> SafeString | str:
 
 
 def span(length: timedelta) -> str:
-    """42 s, 12 m, 3 h 28 m, 5 d."""
+    """42 s, 12 m, 3 h 28 m, 2 d 5 h, 5 d."""
     seconds = max(int(length.total_seconds()), 0)
     if seconds < 60:
         return f"{seconds} s"
@@ -98,7 +98,8 @@ def span(length: timedelta) -> str:
     hours, minutes = divmod(minutes, 60)
     if hours < 24:
         return f"{hours} h {minutes:02d} m"
-    return f"{hours // 24} d"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if days < 3 and hours else f"{days} d"
 
 
 @register.filter

@@ -190,3 +190,24 @@ def test_a_hidden_tab_asks_nothing_and_catches_up_once(product, browser, jonas):
     page.wait_for_load_state("networkidle")
     assert asked.count(f"{product.url}/northwind/runs/") == 1, (asked, run)
     page.context.close()
+
+
+def test_a_flag_that_is_switched_shows_on_the_run_it_concerns_within_a_second(product, mara, ilse):
+    at(mara, product, "runs/")
+    mara.get_by_role("link", name=re.compile("Outreach to Ada Osei")).click()
+    mara.locator(LIVE).wait_for()
+    says = mara.locator(".run-about .marked", has_text="Follow up after three days")
+    expect(says).to_contain_text("on for this run")
+    for mode, words in (("off", "off for this run"), ("on", "on for this run")):
+        change_flag(ilse, product, mode)
+        began = time.monotonic()
+        expect(says).to_contain_text(words, timeout=1500)
+        assert time.monotonic() - began < 1
+
+
+def change_flag(page: Page, product: Product, mode: str) -> None:
+    page.goto(f"{product.url}/northwind/flags/?flag=follow_up_enabled")
+    page.locator(f"input[name=mode][value={mode}]").check()
+    page.get_by_label("Reason", exact=True).fill("tried in a test")
+    page.get_by_role("button", name="Save the rule").click()
+    page.wait_for_load_state("networkidle")

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from approvals import decisions
-from runs import operations, rehearsal
+from runs import about, operations, rehearsal
 from runs.engine import inboxes, recovery, sending
 from runs.models import Action, Artifact, Event, Run, Subject
 from tenants import features
@@ -75,7 +75,8 @@ def answer(world, run: Run, words: str) -> None:
 
 
 def switch(actor, name: str, *, on: bool) -> None:
-    features.change(actor=actor, name=name, mode="on" if on else "off", version=0, reason="for a test")
+    [state] = [state for state in features.states(actor) if state.declared.name == name]
+    features.change(actor=actor, name=name, mode="on" if on else "off", version=state.version, reason="for a test")
 
 
 def three_days(cast, run: Run) -> Run:
@@ -123,6 +124,17 @@ def test_the_flag_decides_about_the_follow_up_when_it_is_due(cast, world):
     switch(cast.alice, "follow_up_enabled", on=False)
     assert three_days(cast, run).result["outcome"] == "no_follow_up"
     assert len(mails(world, given)) == 1
+
+
+def test_the_run_page_says_what_the_flag_will_say_until_it_was_asked(cast, world):
+    run = written_to(cast, lead())
+    [(flag, says)] = about.about(cast.dave, fresh(run)).flags
+    assert (flag.title, says.on) == ("Follow up after three days", True)
+    switch(cast.alice, "follow_up_enabled", on=False)
+    assert about.about(cast.dave, fresh(run)).flags[0][1].on is False
+    switch(cast.alice, "follow_up_enabled", on=True)
+    run = three_days(cast, run)
+    assert (run.waiting_for, about.about(cast.dave, run).flags) == ("approval", [])
 
 
 def test_a_no_is_heard_for_good(cast, world):
