@@ -88,6 +88,10 @@ LEADS = [
     ),
     ("Niamh Doyle", "Fleet manager", "niamh.doyle@kestrelfreight.example", "Kestrel Freight", ""),
 ]
+FLAG_HISTORY = [
+    (Feature.Mode.OFF, "First we see how people answer the first mail"),
+    (Feature.Mode.ON, "Sales asked for one reminder to leads who do not answer"),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +143,8 @@ def _tenant(slug: str, name: str, currency: str, users: Sequence[tuple[User, str
         starter = Actor(user=users[-1][0], tenant=owner.tenant, role=users[-1][1])
         _tickets(starter)
         _leads(starter)
-        why = "Leads who do not answer get one reminder"
-        features.change(actor=owner, name="follow_up_enabled", mode=Feature.Mode.ON, version=0, reason=why)
+        for version, (mode, why) in enumerate(FLAG_HISTORY):
+            features.change(actor=owner, name="follow_up_enabled", mode=mode, version=version, reason=why)
 
 
 def _tickets(starter: Actor) -> None:

@@ -101,7 +101,8 @@ def _beside(run: Run) -> tuple[Subject | None, Flags]:
         tenant_id=run.tenant_id, run=run, path__in=[f"flag:{name}" for name in definition.flags]
     )
     told = set(asked.values_list("path", flat=True))
-    return subject, features.answers([n for n in definition.flags if f"flag:{n}" not in told], unit=run.subject)
+    names = [name for name in definition.flags if f"flag:{name}" not in told]
+    return subject, features.answers(names, unit=run.subject, user=run.started_by_id)
 
 
 def artifact(actor: Actor, run_id: uuid.UUID, artifact_id: uuid.UUID) -> Kept:

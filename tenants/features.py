@@ -13,10 +13,20 @@ from typing import Any
 from django.utils import timezone
 
 from tenants import audit, errors, news, scoping
-from tenants.models import Feature, User
+from tenants.models import Feature
 from tenants.permissions import LOOK, MANAGE, Actor
 
-Units = Callable[[], Sequence[tuple[str, str]]]  # of the present tenant: (unit, what people call it)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """Something that a flag is asked about: a lead, an order."""
+
+    key: str
+    called: str  # by people
+    user: str = ""  # id of who started it; a rule may name people
+
+
+Units = Callable[[], Sequence[Unit]]  # of the present tenant
 LEAST_REASON = 4  # characters
 
 
@@ -74,29 +84,32 @@ def declare(name: str, *, title: str, what: str, default: bool, units: Units | N
     return known
 
 
-def is_on(name: str, *, unit: str, user: User | None = None) -> bool:
-    """Whether `name` is on for `unit` in the present tenant. One query; raises `NotFound` for an undeclared flag."""
+def is_on(name: str, *, unit: str, user: object = "") -> bool:
+    """Whether `name` is on for `unit` of `user` (an id) in the present tenant. One query.
+
+    Raises `NotFound` for an undeclared flag.
+    """
     return explain(name, unit=unit, user=user).on
 
 
-def explain(name: str, *, unit: str, user: User | None = None) -> Answer:
+def explain(name: str, *, unit: str, user: object = "") -> Answer:
     declared, tenant = _declared(name), scoping.current()
     row = Feature.objects.filter(tenant_id=tenant, name=name).first()
-    return _judge(declared, row, tenant, unit, user)
+    return _judge(declared, row, tenant, unit, str(user))
 
 
-def answers(names: Iterable[str], *, unit: str) -> list[tuple[Declared, Answer]]:
+def answers(names: Iterable[str], *, unit: str, user: object = "") -> list[tuple[Declared, Answer]]:
     """What each flag says about `unit` in the present tenant now. One query, none for no names."""
     declared, tenant = [_declared(name) for name in names], scoping.current()
     rows = {row.name: row for row in Feature.objects.filter(tenant_id=tenant, name__in=[one.name for one in declared])}
-    return [(one, _judge(one, rows.get(one.name), tenant, unit, None)) for one in declared]
+    return [(one, _judge(one, rows.get(one.name), tenant, unit, str(user))) for one in declared]
 
 
-def _judge(declared: Declared, row: Feature | None, tenant: uuid.UUID, unit: str, user: User | None) -> Answer:
+def _judge(declared: Declared, row: Feature | None, tenant: uuid.UUID, unit: str, user: str) -> Answer:
     if row is None or (row.version == 0 and row._state.db):
         return Answer(on=declared.default, why=f"nobody has set it; by default it is {_word(declared.default)}")
-    if user is not None and str(user.pk) in row.people:
-        return Answer(on=True, why=f"it is on for {user}")
+    if user and user in row.people:
+        return Answer(on=True, why="it is on for who started it")
     if row.mode == Feature.Mode.SHARE:
         inside = bucket(tenant, declared.name, unit) < row.percent
         return Answer(on=inside, why=f"it is on for {row.percent} %, and this one is {'in' if inside else 'not in'}")
@@ -151,17 +164,17 @@ def states(actor: Actor) -> list[State]:
     return found
 
 
-def reach(actor: Actor, name: str, *, mode: str, percent: int) -> Reach:
+def reach(actor: Actor, name: str, *, mode: str, percent: int, people: Iterable[str] = ()) -> Reach:
     """What the rule would mean for the units that are open now, and for which of them it would change."""
     actor.require(LOOK)
     declared = _declared(name)
     with scoping.tenant(actor.tenant.pk):
         row = Feature.objects.filter(tenant=actor.tenant, name=name).first()
         units = declared.units() if declared.units is not None else ()
-    wanted = Feature(tenant=actor.tenant, name=name, mode=mode, percent=percent)
-    now = {unit: _judge(declared, row, actor.tenant.pk, unit, None).on for unit, _ in units}
-    then = {unit: _judge(declared, wanted, actor.tenant.pk, unit, None).on for unit, _ in units}
-    called = dict(units)
+    wanted = Feature(tenant=actor.tenant, name=name, mode=mode, percent=percent, people=list(people))
+    now = {unit.key: _judge(declared, row, actor.tenant.pk, unit.key, unit.user).on for unit in units}
+    then = {unit.key: _judge(declared, wanted, actor.tenant.pk, unit.key, unit.user).on for unit in units}
+    called = {unit.key: unit.called for unit in units}
     return Reach(
         on=[called[unit] for unit in called if then[unit]],
         off=[called[unit] for unit in called if not then[unit]],

@@ -147,7 +147,7 @@ def _flags(request: Any, name: str, form: FlagForm | None = None, status: int = 
 
 
 def _flag_form(request: Any, state: features.State, data: Any = None) -> FlagForm:
-    choices = [(str(row.user_id), str(row.user)) for row in people.members(request.actor).rows]
+    choices = people.names(request.actor)
     row = state.row
     standing = Feature.Mode.ON if state.declared.default else Feature.Mode.OFF
     initial = {
@@ -193,7 +193,13 @@ def reach(request: Any, name: str) -> HttpResponse:
     mode, percent = request.GET.get("mode", ""), request.GET.get("percent", "")
     if mode not in Feature.Mode.values:
         raise errors.Invalid("Choose on, off or a share.", field="mode")
-    found = features.reach(request.actor, name, mode=mode, percent=int(percent) if percent.isdigit() else 0)
+    found = features.reach(
+        request.actor,
+        name,
+        mode=mode,
+        percent=int(percent) if percent.isdigit() else 0,
+        people=request.GET.getlist("people"),
+    )
     return render(request, "tenants/_reach.html", {"reach": found})
 
 

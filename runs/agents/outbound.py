@@ -30,10 +30,13 @@ SOURCE_S = 5.0  # seconds that each source has to answer
 FIRST, FOLLOW_UP = "first mail", "follow-up"
 
 
-def open_leads() -> list[tuple[str, str]]:
-    """Leads with an open run: what a share of follow-ups is taken of."""
+def open_leads() -> list[features.Unit]:
+    """Leads with an open run, and who started it."""
     runs = Run.objects.filter(tenant_id=scoping.current(), workflow__name="outbound", status__in=RUN_OPEN)
-    return list(runs.order_by("id").values_list("subject", "title")[:1000])
+    return [
+        features.Unit(key=subject, called=title, user=str(user))
+        for subject, title, user in runs.order_by("id").values_list("subject", "title", "started_by_id")[:1000]
+    ]
 
 
 FOLLOW_UPS = features.declare(

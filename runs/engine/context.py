@@ -152,7 +152,9 @@ class Context:
 
     def flag(self, name: str) -> bool:
         """Whether the feature flag is on for this subject now; the answer stays the same at every replay."""
-        return self._noted(f"flag:{name}", lambda path: features.is_on(name, unit=self.subject))
+        return self._noted(
+            f"flag:{name}", lambda path: features.is_on(name, unit=self.subject, user=self.run.started_by_id)
+        )
 
     def now(self) -> datetime:
         """The time of the first execution, the same at every replay."""

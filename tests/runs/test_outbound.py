@@ -126,6 +126,15 @@ def test_the_flag_decides_about_the_follow_up_when_it_is_due(cast, world):
     assert len(mails(world, given)) == 1
 
 
+def test_a_rule_for_named_people_counts_for_the_leads_they_started(cast, world):
+    run, name = written_to(cast, lead()), "follow_up_enabled"
+    who = [str(run.started_by_id)]
+    assert run.title in features.reach(cast.alice, name, mode="off", percent=0).off
+    assert run.title in features.reach(cast.alice, name, mode="off", percent=0, people=who).on
+    features.change(actor=cast.alice, name=name, mode="off", people=who, version=0, reason="they try it")
+    assert three_days(cast, run).waiting_for == "approval"
+
+
 def test_the_run_page_says_what_the_flag_will_say_until_it_was_asked(cast, world):
     run = written_to(cast, lead())
     [(flag, says)] = about.about(cast.dave, fresh(run)).flags
