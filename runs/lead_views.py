@@ -23,8 +23,8 @@ FIELDS = (
     ("person", "Person", "First and last name; the mail greets them.", True),
     ("email", "E-mail", "One mail goes there once a person agreed.", True),
     ("role", "Their role", "Optional.", False),
-    ("note", "Why we write", "Optional. The draft may rest on it; reviewers see it.", False),
     ("owner_email", "Who looks after it", "Optional. The e-mail of a member.", False),
+    ("note", "Why we write", "Optional. The draft may rest on it; reviewers see it.", False),
     ("due_on", "Not after", "Optional. A day like 2026-12-24 or 24.12.2026.", False),
 )
 LABELS = {name: label for name, label, _, _ in FIELDS} | {"priority": "Priority"}

@@ -106,7 +106,7 @@ def answers(names: Iterable[str], *, unit: str, user: object = "") -> list[tuple
 
 
 def _judge(declared: Declared, row: Feature | None, tenant: uuid.UUID, unit: str, user: str) -> Answer:
-    if row is None or (row.version == 0 and row._state.db):
+    if row is None or row.version == 0:
         return Answer(on=declared.default, why=f"nobody has set it; by default it is {_word(declared.default)}")
     if user and user in row.people:
         return Answer(on=True, why="it is on for who started it")
@@ -171,7 +171,7 @@ def reach(actor: Actor, name: str, *, mode: str, percent: int, people: Iterable[
     with scoping.tenant(actor.tenant.pk):
         row = Feature.objects.filter(tenant=actor.tenant, name=name).first()
         units = declared.units() if declared.units is not None else ()
-    wanted = Feature(tenant=actor.tenant, name=name, mode=mode, percent=percent, people=list(people))
+    wanted = Feature(tenant=actor.tenant, name=name, mode=mode, percent=percent, people=list(people), version=1)
     now = {unit.key: _judge(declared, row, actor.tenant.pk, unit.key, unit.user).on for unit in units}
     then = {unit.key: _judge(declared, wanted, actor.tenant.pk, unit.key, unit.user).on for unit in units}
     called = {unit.key: unit.called for unit in units}
