@@ -77,7 +77,7 @@ def chromium() -> Iterator[Browser]:
 def sign_in(browser: Browser, product: Product, role: str, **options: Any) -> Page:
     """A page of a fresh context, signed in as `role`; its default time limit is 15 s."""
     account = product.account(role)
-    page = browser.new_context(viewport={"width": 1440, "height": 900}, **options).new_page()
+    page = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options}).new_page()
     page.set_default_timeout(15_000)
     page.goto(f"{product.url}/accounts/login/")
     page.get_by_label("E-mail").fill(account["email"])
