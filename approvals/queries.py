@@ -13,7 +13,7 @@ from approvals import errors, plainly, render, states
 from approvals.gate import asked_for_it
 from approvals.models import Approval, Vote
 from approvals.states import Answer, ApprovalStatus
-from runs import canonical, redaction, story
+from runs import canonical, redaction, wording
 from runs.models import Action, Step
 from tenants import scoping
 from tenants.permissions import DECIDE, Actor
@@ -260,7 +260,7 @@ def _quorum(approval: Approval, votes: list[Vote], *, open_to_see: bool) -> Quor
 
 def _before(steps: list[Step], action: Action) -> list[tuple[Step, str]]:
     earlier = [step for step in steps if step.path != action.path and step.started_at <= action.created_at]
-    return [(step, story.STEP_STATE[step.status]) for step in earlier[-6:]]
+    return [(step, wording.STEP_STATE[step.status]) for step in earlier[-6:]]
 
 
 def _waiting(approval: Approval, why_not: str, mine: Vote | None) -> str:

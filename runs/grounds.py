@@ -86,7 +86,11 @@ def missing(claim: str, source: str, known: str = "") -> str:
     for name in _names(claim):
         if name.casefold() not in told:
             return f"the name “{name}”"
-    return "" if _same_matter(claim, dated) else "what it says"
+    return "" if _word_for_word(claim, source) or _same_matter(claim, dated) else "what it says"
+
+
+def _word_for_word(claim: str, source: str) -> bool:
+    return re.search(rf"(?<![\w.,]){re.escape(plain(claim))}(?!\w)", plain(source)) is not None
 
 
 def quotes(text: str) -> list[str]:

@@ -205,7 +205,7 @@ def _of_step(
         "result": shown(last.body.get("result")) if last is not None else None,
         "error": next((event.body["error"] for event in reversed(events) if event.body.get("error")), None),
         "place": list(steps).index(step) + 1 if step else 0,
-        "step_state": view.state if view else story.STEP_STATE[step.status] if step else "",
+        "step_state": view.state if view else wording.STEP_STATE[step.status] if step else "",
         "step_words": view.action.get_status_display() if view else step.get_status_display() if step else "",
         "tabs": _tabs(view, last),
         "raw": [(event, _text(event)) for event in events] if raw else [],
@@ -318,7 +318,7 @@ def view_of(action: Action, attempts: list[Attempt], *, asked: bool = False) -> 
     probe = registry.get(action.tool).probe is not None
     return ActionView(
         action=action,
-        state=story.ACTION_STATE[ActionStatus(action.status)],
+        state=wording.ACTION_STATE[ActionStatus(action.status)],
         arguments=shown(arguments),
         receipt=shown(action.receipt),
         fingerprint=canonical.fingerprint(action.payload_hash),

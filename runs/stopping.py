@@ -93,9 +93,7 @@ def held_by(actor: Actor, stop: Stop) -> int:
 
 
 def _held(actor: Actor) -> list[Run]:
-    blocked = Run.objects.filter(
-        tenant=actor.tenant, status=RunStatus.BLOCKED, error__message__startswith="A stop is on"
-    )
+    blocked = Run.objects.filter(tenant=actor.tenant, status=RunStatus.BLOCKED, error__code="stopped")
     return list(blocked.select_related("workflow").order_by("id")[:MOST_HELD])
 
 

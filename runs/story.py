@@ -10,47 +10,9 @@ from runs.models import Action, Event, Run, Step
 from runs.redaction import shown
 from runs.states import ActionStatus, RunStatus, StepStatus
 from runs.tools import registry
-from runs.wording import REFUSALS, awaited, counted, money, tale_of, words_of
+from runs.wording import PILLS, REFUSALS, SAID_BY_ERROR, awaited, counted, money, tale_of, words_of
 
 R, A = RunStatus, ActionStatus
-
-# status -> (family of colour and icon, words)
-PILLS: dict[str, tuple[str, str]] = {
-    R.QUEUED: ("running", "Queued"),
-    R.RUNNING: ("running", "Running"),
-    R.WAITING: ("waiting", "Waiting"),
-    R.RETRYING: ("running", "Retrying"),
-    R.BLOCKED: ("paused", "Blocked"),
-    R.PAUSED: ("paused", "Paused"),
-    R.NEEDS_ATTENTION: ("unknown", "Needs attention"),
-    R.COMPENSATING: ("compensated", "Undoing"),
-    R.DONE: ("done", "Done"),
-    R.PARTLY_DONE: ("done", "Partly done"),
-    R.FAILED: ("failed", "Failed"),
-    R.COMPENSATED: ("compensated", "Undone"),
-    R.CANCELLED: ("cancelled", "Cancelled"),
-    R.OVER_BUDGET: ("failed", "Over budget"),
-}
-STEP_STATE: dict[str, str] = {
-    StepStatus.RUNNING: "running",
-    StepStatus.WAITING: "waiting",
-    StepStatus.RETRYING: "running",
-    StepStatus.DONE: "done",
-    StepStatus.FAILED: "failed",
-    StepStatus.UNKNOWN: "unknown",
-    StepStatus.REFUSED: "cancelled",
-}
-ACTION_STATE: dict[str, str] = {
-    A.PROPOSED: "running",
-    A.HELD: "waiting",
-    A.READY: "running",
-    A.CLAIMED: "running",
-    A.UNKNOWN: "unknown",
-    A.DONE: "done",
-    A.FAILED: "failed",
-    A.NOT_DONE: "failed",
-    A.DENIED: "cancelled",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +67,7 @@ def pill(run: Run) -> tuple[str, str]:
         return family, f"Waiting {_awaited(run)}"
     if run.status == R.COMPENSATING and run.waiting_for:
         return family, f"Undoing, waits {_awaited(run)}"
-    if run.status == R.NEEDS_ATTENTION and (run.error or {}).get("code") == "outcome_unknown":
-        return family, "Outcome unknown"
-    return family, words
+    return family, SAID_BY_ERROR.get((str(run.status), (run.error or {}).get("code", "")), words)
 
 
 def now(run: Run, result: dict[str, Any]) -> str:
@@ -263,9 +223,7 @@ def _ending(run: Run, actions: Sequence[Action], events: Sequence[Event], goes_o
         words = "It goes on in another run" if goes_on else "It failed"
         return [Said(text=" "), Said(text=words, state="failed"), Said(text=f"{who}{said}")]
     if run.status in (R.PAUSED, R.BLOCKED):
-        stands = (run.failed_path or "its own code").split("#")[0]
-        words = f"It is paused at {stands}" if run.status == R.PAUSED else "It cannot go on by itself"
-        return [Said(text=" "), Said(text=words, state="paused"), Said(text=f". {'' if told else why}".rstrip())]
+        return _stands(run, "" if told else why)
     if run.status == R.RETRYING:
         return [
             Said(text=" "),
@@ -284,6 +242,18 @@ def _ending(run: Run, actions: Sequence[Action], events: Sequence[Event], goes_o
         because = f": {_sentence(str(result['why']))}" if result.get("why") else "."
         return [Said(text=" "), Said(text=ended, strong=True), Said(text=because)]
     return [Said(text=" It is done.")] if run.status == R.DONE else []
+
+
+def _stands(run: Run, why: str) -> list[Said]:
+    stands = (run.failed_path or "its own code").split("#")[0]
+    words = f"It is paused at {stands}" if run.status == R.PAUSED else "It cannot go on by itself"
+    if _stopped(run):
+        words = "A stop holds it back"
+    return [Said(text=" "), Said(text=words, state="paused"), Said(text=f". {why}".rstrip())]
+
+
+def _stopped(run: Run) -> bool:
+    return run.status == R.BLOCKED and (run.error or {}).get("code") == "stopped"
 
 
 def _sorts(run: Run, steps: Sequence[Step], actions: Sequence[Action], goes_on: bool) -> tuple[Sort, ...]:
@@ -346,6 +316,8 @@ def _next(run: Run, actions: Sequence[Action], goes_on: bool) -> Next:
         name = run.failed_path.split("#")[0]
         words = f"A new run goes on from {name}. What is finished is not run again, and this run stays as it is."
         return Next(words=words, button="retry", label=f"Retry from {name}…")
+    if _stopped(run):
+        return Next(words="An admin lifts the stop. Then it goes on by itself, after its own check.")
     if states.can_resume(run):
         return Next(words="When the cause is gone, let it go on where it stands.", button="resume", label="Resume…")
     if run.status == R.NEEDS_ATTENTION and run.direction == "undo":

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from runs import story
+from runs import wording
 from runs.models import Run, Step
 from runs.states import RunStatus, StepStatus
 
@@ -118,7 +118,7 @@ def draw(run: Run, steps: Sequence[Step], events: Sequence[Any], *, selected: st
 
 
 def _group(step: Step) -> str:
-    state = story.STEP_STATE[StepStatus(step.status)]
+    state = wording.STEP_STATE[StepStatus(step.status)]
     return state if state in ("failed", "unknown", "waiting") else "other"
 
 
@@ -204,7 +204,7 @@ def _folds(pieces: Sequence[Piece], begin: datetime, end: datetime) -> list[tupl
 
 
 def _line(step: Step, pieces: Sequence[Piece], scale: Scale, now: datetime, selected: str) -> Line:
-    state = story.STEP_STATE[StepStatus(step.status)]
+    state = wording.STEP_STATE[StepStatus(step.status)]
     name = step.path.removeprefix("undo/")
     tool = name.split("#")[0]
     until = max([piece.end for piece in pieces], default=step.finished_at or now)

@@ -4,6 +4,51 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from runs.states import ActionStatus, RunStatus, StepStatus
+
+R, A = RunStatus, ActionStatus
+
+# status -> (family of colour and icon, words)
+PILLS: dict[str, tuple[str, str]] = {
+    R.QUEUED: ("running", "Queued"),
+    R.RUNNING: ("running", "Running"),
+    R.WAITING: ("waiting", "Waiting"),
+    R.RETRYING: ("running", "Retrying"),
+    R.BLOCKED: ("paused", "Blocked"),
+    R.PAUSED: ("paused", "Paused"),
+    R.NEEDS_ATTENTION: ("unknown", "Needs attention"),
+    R.COMPENSATING: ("compensated", "Undoing"),
+    R.DONE: ("done", "Done"),
+    R.PARTLY_DONE: ("done", "Partly done"),
+    R.FAILED: ("failed", "Failed"),
+    R.COMPENSATED: ("compensated", "Undone"),
+    R.CANCELLED: ("cancelled", "Cancelled"),
+    R.OVER_BUDGET: ("failed", "Over budget"),
+}
+SAID_BY_ERROR: dict[tuple[str, str], str] = {
+    (R.NEEDS_ATTENTION, "outcome_unknown"): "Outcome unknown",
+    (R.BLOCKED, "stopped"): "Held by a stop",
+}
+STEP_STATE: dict[str, str] = {
+    StepStatus.RUNNING: "running",
+    StepStatus.WAITING: "waiting",
+    StepStatus.RETRYING: "running",
+    StepStatus.DONE: "done",
+    StepStatus.FAILED: "failed",
+    StepStatus.UNKNOWN: "unknown",
+    StepStatus.REFUSED: "cancelled",
+}
+ACTION_STATE: dict[str, str] = {
+    A.PROPOSED: "running",
+    A.HELD: "waiting",
+    A.READY: "running",
+    A.CLAIMED: "running",
+    A.UNKNOWN: "unknown",
+    A.DONE: "done",
+    A.FAILED: "failed",
+    A.NOT_DONE: "failed",
+    A.DENIED: "cancelled",
+}
 SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
 
 

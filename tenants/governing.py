@@ -224,7 +224,8 @@ def invitation(request: Any, secret: str) -> HttpResponse:
         return redirect("account_login")
     status = 422 if form.errors else 200
     response = render(request, "tenants/invitation.html", {"form": form, "person": user}, status=status)
-    response["Referrer-Policy"] = "no-referrer"  # the address is the secret
+    # The address is the secret: it goes to nobody else. "no-referrer" would make the form's own origin "null".
+    response["Referrer-Policy"] = "same-origin"
     response["Cache-Control"] = "no-store"
     return response
 

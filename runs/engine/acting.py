@@ -153,7 +153,7 @@ def _not_now(run: Run, epoch: int, action: Action, refusal: gates.Refusal) -> Ac
             journal.park(run, epoch=epoch, status=status, waiting_for=WaitKind.APPROVAL, ready_in_s=wait)
         raise errors.Suspend
     if refusal.code in ("killed", "gate_crashed"):
-        _block(run, epoch, refusal.why, path=action.path)
+        _block(run, epoch, refusal.why, path=action.path, code="stopped" if refusal.code == "killed" else "blocked")
         raise errors.Suspend
     return _ask_again(run, epoch, action, refusal)
 
@@ -178,11 +178,11 @@ def _ask_again(run: Run, epoch: int, action: Action, refusal: gates.Refusal) -> 
     return locked
 
 
-def _block(run: Run, epoch: int, why: str, path: str = "") -> None:
+def _block(run: Run, epoch: int, why: str, path: str = "", code: str = "blocked") -> None:
     """Park as blocked and look again soon; journalled once, not at every look."""
     with scoping.tenant(run.tenant_id, durable=True):
         now = Run.objects.get(tenant_id=run.tenant_id, pk=run.pk)
-        error = {"code": "blocked", "message": why, "path": path}
+        error = {"code": code, "message": why, "path": path}
         if now.error != error:
             kind = "action.stopped" if path else "run.blocked"
             entry = Entry(
