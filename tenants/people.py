@@ -1,6 +1,7 @@
 """Tenants, members and keys: found before a tenant is known, changed inside one."""
 
 import hashlib
+import logging
 import secrets
 import uuid
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from django.utils import timezone
 from tenants import audit, errors, news, scoping
 from tenants.models import ApiKey, Invitation, Membership, Role, Tenant, User
 from tenants.permissions import LOOK, MANAGE, Actor
+
+log = logging.getLogger(__name__)
 
 INVITED_FOR = timedelta(days=7)
 LEAST_REASON = 4  # characters
@@ -29,6 +32,28 @@ class Seat:
     name: str
     currency: str
     role: str
+
+
+def named(email: str) -> User:
+    """The person who signs in as `email`. Raises `NotFound`."""
+    found = User.objects.filter(email=email.strip().lower()).first()
+    if found is None:
+        raise errors.NotFound(f"Nobody signs in as {email}.")
+    return found
+
+
+def let_operate(*, email: str, on: bool, reason: str) -> bool:
+    """Give a person the right to stop every tenant, or take it back; False when it is so already.
+
+    It belongs to no tenant's history, so the log keeps it. Raises `NotFound` and `Invalid`.
+    """
+    who = named(email)
+    if len(reason.strip()) < LEAST_REASON:
+        raise errors.Invalid("Say why in a few words: it stands in the log.", field="reason")
+    changed = User.objects.filter(pk=who.pk, operates_platform=not on).update(operates_platform=on)
+    if changed:
+        log.warning("the right to stop every tenant changed", extra={"who": who.email, "on": on, "reason": reason})
+    return bool(changed)
 
 
 def seats_of(user: User) -> list[Seat]:
