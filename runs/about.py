@@ -5,7 +5,8 @@ import zlib
 from dataclasses import dataclass
 
 from runs import errors, redaction, states, story
-from runs.engine import workflows
+from runs.engine import subjects, workflows
+from runs.engine.subjects import Deed
 from runs.models import Artifact, Run, Step, Subject, Wait
 from runs.states import WaitKind
 from tenants import features, scoping
@@ -23,6 +24,7 @@ class About:
     artifacts: list[Artifact]
     more: int  # artifacts that are not shown
     subject: Subject | None
+    deeds: list[Deed]  # what was done about them, by whatever run
     others: list[tuple[Run, str, str]]  # run, colour family, words
     holder: Run | None  # the other run whose turn it is
     wait: Wait | None  # an open wait for time or an event
@@ -43,12 +45,13 @@ class Kept:
 
 
 def about(actor: Actor, run: Run) -> About:
-    """At most seven queries."""
+    """At most eight queries."""
     with scoping.tenant(actor.tenant.pk):
         artifacts = list(Artifact.objects.filter(tenant=actor.tenant, run=run).order_by("id")[: MOST + 1])
         subject, flags = _beside(run)
         alone = _alone(run)
         others = _others(run) if alone else []
+        deeds = subjects.deeds(actor.tenant.pk, run.subject) if alone else []
         timed = Wait.objects.filter(tenant=actor.tenant, run=run, resolved_at=None, due_at__isnull=False)
         wait = timed.filter(kind__in=(WaitKind.TIMER, WaitKind.EVENT)).first()
         holder = subject.holder if subject is not None and subject.holder_id not in (None, run.pk) else None
@@ -58,6 +61,7 @@ def about(actor: Actor, run: Run) -> About:
         artifacts=artifacts[:MOST],
         more=max(len(artifacts) - MOST, 0),
         subject=subject,
+        deeds=deeds,
         others=others,
         holder=holder,
         wait=wait if open_now else None,
@@ -92,8 +96,8 @@ def _alone(run: Run) -> bool:
 
 def _beside(run: Run) -> tuple[Subject | None, Flags]:
     """The subject of the run, and the flags that it may still ask about; what it was told once stays so."""
-    subjects = Subject.objects.select_related("holder").filter(tenant_id=run.tenant_id, key=run.subject)
-    subject = subjects.first() if _alone(run) else None
+    known = Subject.objects.select_related("holder").filter(tenant_id=run.tenant_id, key=run.subject)
+    subject = known.first() if _alone(run) else None
     definition = workflows.find(run.workflow.name)
     if definition is None or not definition.flags or run.status not in states.RUN_OPEN:
         return subject, []

@@ -138,6 +138,8 @@ TALES = {
             "write_outreach": "drafted the first mail",
             "write_follow_up": "drafted the follow-up",
             "read_reply": "read their reply",
+            "wait for a reply to the first mail": "waited for a reply",
+            "wait for a reply to the follow-up": "waited once more",
             "check_replies": "looked into the inbox",
             "send_outreach/verified": "saw that the mail arrived",
             "slot": "waited for its turn",

@@ -87,10 +87,16 @@ def hand_over(run: Run, following: Run) -> None:
 def standing(tenant: Any, key: str) -> Standing:
     """What is known of `key` in the present tenant. Two queries."""
     row = Subject.objects.filter(tenant_id=tenant, key=key).first()
+    barred = "" if row is None or row.no_contact_at is None else row.no_contact_why or "asked not to be contacted"
+    return Standing(subject=key, facts=row.facts if row else {}, deeds=deeds(tenant, key), no_contact=barred)
+
+
+def deeds(tenant: Any, key: str) -> list[Deed]:
+    """What was done about `key`, or may have been, in the order of it. One query."""
     sent = Action.objects.filter(
         tenant_id=tenant, once__startswith=f"{key} ", status__in=ACTION_SENT | {ActionStatus.DONE}
     )
-    deeds = [
+    return [
         Deed(
             deed=action.once.removeprefix(f"{key} "),
             status=action.status,
@@ -100,8 +106,6 @@ def standing(tenant: Any, key: str) -> Standing:
         )
         for action in sent.order_by("claimed_at")
     ]
-    barred = "" if row is None or row.no_contact_at is None else row.no_contact_why or "asked not to be contacted"
-    return Standing(subject=key, facts=row.facts if row else {}, deeds=deeds, no_contact=barred)
 
 
 def remember(tenant: Any, key: str, facts: dict[str, Any]) -> None:
