@@ -3,6 +3,7 @@
 The actor is mandatory, and so is a reason for everything that changes a run. Web, API and commands are skins.
 """
 
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from tenants import scoping
 from tenants.permissions import MANAGE, OPERATE, START, Actor
 
 LEAST_REASON = 4  # characters
+NO_TEXT = re.compile("[\x00\ud800-\udfff]")  # what PostgreSQL does not keep
 WORKFLOWS = agents.__all__  # importing them is what registers them
 
 
@@ -32,13 +34,7 @@ def start(*, actor: Actor, workflow: str, given: Any, start_key: str | None = No
     definition = workflows.find(workflow)
     if definition is None:
         raise errors.NotFound(f"There is no workflow called {workflow}.")
-    try:
-        value = definition.input.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise errors.Invalid(f"{field}: {first['msg']}.", field=field) from None
-    data = value.model_dump(mode="json")
+    value, data = _input(definition, given)
     with scoping.tenant(actor.tenant.pk, durable=True):
         kept, release = _workflow(actor, definition)
         actor.require(START, kept)
@@ -63,6 +59,31 @@ def start(*, actor: Actor, workflow: str, given: Any, start_key: str | None = No
         body = {"input": data, "title": run.title, "by": str(actor.user.pk), "version": definition.version}
         journal.append(run.pk, Entry(kind="run.created", body=body, status=RunStatus.QUEUED, ready=journal.NOW))
     return run
+
+
+def _input(definition: workflows.Definition, given: Any) -> tuple[Any, dict[str, Any]]:
+    """`given` through the workflow's contract, as its type and as JSON that PostgreSQL keeps. Raises `Invalid`."""
+    try:
+        value = definition.input.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise errors.Invalid(f"{field}: {first['msg']}.", field=field) from None
+    data = value.model_dump(mode="json")
+    for field, held in data.items():
+        if any(NO_TEXT.search(text) for text in _texts(held)):
+            raise errors.Invalid(
+                f"{field}: There are characters in it that are no text. Correct it and send it again.", field=field
+            )
+    return value, data
+
+
+def _texts(held: Any) -> Iterator[str]:
+    if isinstance(held, str):
+        yield held
+    elif isinstance(held, dict | list):
+        for part in [*held, *held.values()] if isinstance(held, dict) else held:
+            yield from _texts(part)
 
 
 def find_started(*, actor: Actor, start_key: str) -> Run | None:

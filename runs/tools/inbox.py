@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from runs import errors
 from runs.tools import credentials, mail
 
+LATER = re.compile(r"\[(?:SYS/TEMP|LOGIN-DELAY|IN-USE)\]", re.IGNORECASE)  # RFC 2449, RFC 3206: come again
 MOST_NEW = 50  # messages of one look; the rest is read at the next
 MOST_TEXT = 20_000  # characters
 _QUOTED = re.compile(r"^(On .{5,200} wrote:|-{2,}\s*Original Message\s*-{2,}|_{8,}|From: .+)\s*$", re.MULTILINE)
@@ -76,7 +77,9 @@ def _sign_in(server: poplib.POP3, address: str, password: str) -> None:
     try:
         server.user(address)
         server.pass_(password)
-    except poplib.error_proto:
+    except poplib.error_proto as error:
+        if LATER.search(str(error)):
+            raise errors.Unreachable(f"The mail server has no time for {address} now.") from None
         raise errors.Declined(f"The mail server refused the sign-in for {address}. Check its credential.") from None
 
 

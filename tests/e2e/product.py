@@ -85,3 +85,18 @@ def sign_in(browser: Browser, product: Product, role: str, **options: Any) -> Pa
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/review/**")
     return page
+
+
+def manage(product: Product, *argv: str) -> str:
+    """`bin/manage` beside the running product; what it prints."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_", "DJANGO_"))}
+    env = {**env, "HOLDPOINT_DATA": str(product.data)}
+    done = subprocess.run([ROOT / "bin" / "manage", *argv], env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def api(product: Product, path: str, body: dict[str, Any], key: str) -> httpx.Response:
+    secret = manage(product, "issue_key", "--tenant", "northwind", "--email", "jonas@northwind.example").split()[-1]
+    headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": key}
+    return httpx.post(f"{product.url}/api/v1/{path}", json=body, headers=headers)

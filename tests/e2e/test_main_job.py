@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.product import Product, sign_in
+from tests.e2e.product import Product, api, sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 STORY = "It broke on the first day. I would like my money back, please."
@@ -59,6 +59,21 @@ def test_an_approved_refund_is_paid_and_confirmed_once(product, jonas, mara):
     assert (entry["executions"], entry["body"]["amount_minor"]) == (1, 4050)
     mails = product.mails(customer(product, "NW-90001")["customer"]["email"])
     assert len([mail for mail in mails if "NW-90001" in mail["subject"]]) == 1
+
+
+def test_a_ticket_by_api_is_decided_in_the_browser_and_ends(product, jonas, mara):
+    body = {"order": "NW-90009", "email": customer(product, "NW-90009")["customer"]["email"], "story": STORY}
+    began = api(product, "tickets", body, key="ticket-90009")
+    again = api(product, "tickets", body, key="ticket-90009")
+    assert (began.status_code, again.status_code) == (201, 200)
+    run = f"{product.url}/northwind/runs/{began.json()['run']}/"
+    jonas.goto(run)
+    state(jonas, "Waiting for a decision")
+    open_request(mara, run)
+    mara.keyboard.press("a")
+    mara.keyboard.press("Enter")
+    state(jonas, "Done")
+    assert [entry["executions"] for entry in entries(product, "NW-90009")] == [1]
 
 
 def test_a_rejection_with_an_amount_makes_the_agent_propose_that_amount(product, jonas, mara):

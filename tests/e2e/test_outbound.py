@@ -1,17 +1,13 @@
 """Sales outreach from a lead to its end, in a real browser and by API, with three days that pass by a command."""
 
-import os
 import re
-import subprocess
 from collections.abc import Iterator
-from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from config.world import companies
-from tests.e2e.product import ROOT, Product, running, sign_in
+from tests.e2e.product import Product, api, manage, running, sign_in
 from tests.e2e.test_main_job import open_request, state
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -33,15 +29,6 @@ def ilse(browser: Browser, product: Product) -> Iterator[Page]:
     page = sign_in(browser, product, "owner")
     yield page
     page.context.close()
-
-
-def manage(product: Product, *argv: str) -> str:
-    """`bin/manage` beside the running product; what it prints."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_", "DJANGO_"))}
-    env = {**env, "HOLDPOINT_DATA": str(product.data)}
-    done = subprocess.run([ROOT / "bin" / "manage", *argv], env=env, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def three_days(product: Product) -> None:
@@ -77,12 +64,6 @@ def answered(page: Page, product: Product, name: str, words: str) -> None:
     letter.get_by_role("textbox").fill(words)
     letter.get_by_role("button", name="Send the reply").click()
     expect(page.locator("main")).to_contain_text(words)
-
-
-def api(product: Product, path: str, body: dict[str, Any], key: str) -> httpx.Response:
-    secret = manage(product, "issue_key", "--tenant", "northwind", "--email", "jonas@northwind.example").split()[-1]
-    headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": key}
-    return httpx.post(f"{product.url}/api/v1/{path}", json=body, headers=headers)
 
 
 def switch_follow_ups(page: Page, product: Product, mode: str) -> None:

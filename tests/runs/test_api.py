@@ -42,6 +42,8 @@ def test_without_an_idempotency_key_nothing_starts(client, cast, key):
 @pytest.mark.parametrize(
     ("change", "field"),
     [
+        ({"story": "It broke\u0000 on the first day."}, "story"),
+        ({"story": "It broke\ud800 on the first day."}, "story"),
         ({"order": "x"}, "order"),
         ({"email": "x"}, "email"),
         ({"story": ""}, "story"),
