@@ -5,10 +5,13 @@ A workflow takes them apart, so that a planner or a model is swapped without tou
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from runs.agents.models import Completion
 from runs.engine.subjects import Standing
+
+if TYPE_CHECKING:
+    from runs.engine.context import Context
 
 
 class Planner(Protocol):
@@ -45,3 +48,10 @@ class Memory(Protocol):
 
     def keep(self, name: str, content: str, *, kind: str, title: str, media_type: str = "text/plain") -> None:
         """Store something the run made or read."""
+
+
+if TYPE_CHECKING:
+
+    def _parts_of(ctx: Context) -> tuple[Tools, Memory]:
+        """A running run is both, as the type checker sees to."""
+        return ctx, ctx

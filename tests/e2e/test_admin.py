@@ -59,10 +59,10 @@ def test_a_role_is_changed_and_a_member_removed_with_a_reason_that_history_keeps
     invite(ilse, product, "Otto", "Starter")
     choose(ilse, product, "Otto")
     ilse.get_by_role("radio", name=re.compile("^Reviewer")).last.check()
-    ilse.get_by_label("Reason").fill("he reads refunds from today")
+    ilse.locator("#role-why").fill("he reads refunds from today")
     ilse.get_by_role("button", name="Save the role").click()
     expect(ilse.get_by_role("complementary", name="Otto").locator(".tag")).to_have_text("Reviewer")
-    ilse.get_by_label("Reason").fill("he left the company")
+    ilse.locator("#role-why").fill("he left the company")
     ilse.get_by_role("button", name="Remove from Northwind Outdoor").click()
     expect(ilse.get_by_role("link", name="Otto", exact=True)).to_have_count(0)
     at(ilse, product, "history/?kind=member")
@@ -74,7 +74,7 @@ def test_a_role_is_changed_and_a_member_removed_with_a_reason_that_history_keeps
 
 def test_the_last_owner_stays_and_is_told_why(product, ilse):
     choose(ilse, product, "Ilse Marchetti")
-    ilse.get_by_label("Reason").fill("I want to leave")
+    ilse.locator("#role-why").fill("I want to leave")
     ilse.get_by_role("button", name="Remove from Northwind Outdoor").click()
     expect(ilse.locator("main")).to_contain_text("owner")
     choose(ilse, product, "Ilse Marchetti")

@@ -30,5 +30,5 @@ class Server:
     ],
 )
 def test_a_refusal_for_now_is_no_refusal_for_good(answer, kind):
-    with pytest.raises(kind, match="sales@northwind.example"):
+    with pytest.raises(kind, match=r"sales@northwind\.example"):
         inbox._sign_in(Server(answer), "sales@northwind.example", "secret")
