@@ -196,7 +196,7 @@ def _of_step(
     step: Step | None, view: ActionView | None, steps: Sequence[Step], events: list[Event], *, raw: bool
 ) -> dict[str, Any]:
     """The part of `Detail` that is about the selected step; `events` are those of its path."""
-    last = next((event for event in reversed(events) if "input" in event.body), None)
+    last = next((event for event in reversed(events) if event.body.keys() & {"input", "result"}), None)
     return {
         "step": step,
         "step_events": events,
@@ -230,7 +230,7 @@ def _tabs(view: ActionView | None, last: Event | None) -> tuple[tuple[str, str, 
         found += [("output", "Receipt", 0)] if view.receipt is not None else []
         found += [("attempts", "Attempts", len(view.attempts))] if view.attempts else []
     elif last is not None:
-        found.append(("input", "Input", 0))
+        found += [("input", "Input", 0)] if "input" in last.body else []
         found += [("output", "Result", 0)] if "result" in last.body else []
     return (*found, ("raw", "Raw", 0))
 
@@ -284,9 +284,10 @@ def _may(actor: Actor, run: Run, undoable: int, failed: bool) -> dict[str, bool]
 
 
 def _given(event: Event | None) -> Any:
-    if event is None:
+    given = event.body.get("input") if event is not None else None
+    if given is None:
         return None
-    given = event.body["input"]
+    given = given if isinstance(given, dict) else {"args": given}  # a branch has arguments by place alone
     args = given.get("args") or []
     return {**{f"argument {place}": value for place, value in enumerate(args, 1)}, **given.get("kwargs", {})}
 

@@ -2,15 +2,17 @@
 
 import uuid
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 
 from approvals import decisions
 from runs import about, operations, rehearsal
 from runs.engine import inboxes, recovery, sending
-from runs.models import Action, Artifact, Event, Run, Subject
+from runs.models import Action, Artifact, Event, Run, Step, Subject
 from tenants import features
 from tests.config import world_process
+from tests.pages import at, browser
 from tests.runs.worlds import carry_out, fresh, inside, request_of
 
 
@@ -93,6 +95,15 @@ def test_a_lead_is_researched_written_to_once_people_agree_and_waited_for(cast, 
     run = approved(cast, run)
     assert (run.status, run.waiting_for, len(mails(world, given))) == ("waiting", "event", 1)
     assert inside(run, lambda: Action.objects.get(run_id=run.pk)).verified["ok"] is True
+
+
+def test_every_step_can_be_opened_on_the_run_page(cast, world):
+    run = three_days(cast, written_to(cast, lead()))
+    paths = inside(run, lambda: list(Step.objects.filter(run=run).values_list("path", flat=True)))
+    assert len(paths) > 12
+    for path, tab in [(path, tab) for path in paths for tab in ("", "raw", "input", "output")]:
+        query = urlencode({"step": path, "tab": tab})
+        assert browser(cast.dave).get(at(cast.dave, f"runs/{run.pk}/?{query}")).status_code == 200, path
 
 
 def test_a_reply_ends_the_wait_and_tells_what_they_said(cast, world):
