@@ -9,7 +9,7 @@ const mark = document.getElementById("live-mark");
 const again = document.getElementById("live-ask");
 const asked = new Map(); // element's id -> when it was asked for last
 const later = new Map(); // element's id -> the one timer that asks for it later
-const open = new Set(); // ids of elements with a question by news under way
+const open = new Map(); // element's id -> the element that has a question by news under way
 const missed = new Map(); // element's id -> what it would have heard meanwhile: the answer may be older than that
 let topics = new Set();
 let timer = null;
@@ -40,7 +40,8 @@ function deliver() {
 }
 
 function ask(element, wanted) {
-  if (open.has(element.id)) return void missed.set(element.id, wanted);
+  // A part that was replaced meanwhile never hears of its answer, and keeps nobody waiting.
+  if (open.get(element.id)?.isConnected) return void missed.set(element.id, wanted);
   const wait = (asked.get(element.id) ?? 0) + Number(element.dataset.newsEvery ?? 0) - Date.now();
   if (wait > 0) {
     if (!later.has(element.id)) later.set(element.id, setTimeout(() => askLater(element.id, wanted), wait));
@@ -52,7 +53,7 @@ function ask(element, wanted) {
 }
 
 document.addEventListener("htmx:beforeSend", (event) => {
-  if (byNews(event.detail)) open.add(event.detail.requestConfig.elt.id);
+  if (byNews(event.detail)) open.set(event.detail.requestConfig.elt.id, event.detail.requestConfig.elt);
 });
 document.addEventListener("htmx:afterRequest", (event) => {
   const id = byNews(event.detail) && event.detail.requestConfig.elt.id;
