@@ -17,11 +17,14 @@ from pydantic_ai.settings import ModelSettings
 
 from runs import errors
 from runs.agents import prompts
+from runs.agents.background import Background
 from runs.agents.models import Completion, Prompt
 
 logger = logging.getLogger(__name__)
 
 MOST_TOKENS = 4000  # of one answer, with what a model thinks before it
+
+_background = Background("models")
 
 
 class RemoteModel:
@@ -57,7 +60,7 @@ class RemoteModel:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what a provider leaves out of its usage is no reason to stop
-                return direct.model_request_sync(self._provider, [request], model_settings=settings)
+                return _background.run(direct.model_request(self._provider, [request], model_settings=settings))
         except exceptions.ModelAPIError as error:
             raise _as_ours(error, self.name) from error
         except Exception as error:  # an answer in another shape ends in whatever the provider's library trips over
