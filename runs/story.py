@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runs import canonical, states
+from runs import awaited, canonical, states
 from runs.models import Action, Event, Run, Step
 from runs.redaction import shown
 from runs.states import ActionStatus, RunStatus, StepStatus
 from runs.tools import registry
-from runs.wording import PILLS, REFUSALS, SAID_BY_ERROR, awaited, counted, money, tale_of, words_of
+from runs.wording import PILLS, REFUSALS, SAID_BY_ERROR, counted, money, tale_of, words_of
 
 R, A = RunStatus, ActionStatus
 
@@ -64,9 +64,9 @@ def pill(run: Run) -> tuple[str, str]:
     if run.stop_requested_at and run.status in states.RUN_OPEN:
         return "paused", "Stop requested"
     if run.status == R.WAITING and run.waiting_for:
-        return family, f"Waiting {_awaited(run)}"
+        return family, f"Waiting {awaited.what(run)}"
     if run.status == R.COMPENSATING and run.waiting_for:
-        return family, f"Undoing, waits {_awaited(run)}"
+        return family, f"Undoing, waits {awaited.what(run)}"
     return family, SAID_BY_ERROR.get((str(run.status), (run.error or {}).get("code", "")), words)
 
 
@@ -88,11 +88,7 @@ def now(run: Run, result: dict[str, Any]) -> str:
         R.COMPENSATED: "What it did was taken back",
         R.CANCELLED: "A person ended it",
         R.FAILED: "It goes on in another run",
-    }.get(R(run.status), f"Waits {_awaited(run)}" if run.waiting_for else "")
-
-
-def _awaited(run: Run) -> str:
-    return awaited(run.workflow.name, run.waiting_for, run.get_waiting_for_display())
+    }.get(R(run.status), f"Waits {awaited.what(run)}" if run.waiting_for else "")
 
 
 def _outcome(run: Run, result: dict[str, Any]) -> str:
@@ -136,7 +132,7 @@ def _worked(run: Run, steps: Sequence[Step], acted: set[str]) -> list[Said]:
     mine = [_name(s.path) for s in steps if s.status == StepStatus.DONE and not s.inherited and s.path not in acted]
     tale = tale_of(run.workflow.name)
     spoken = tale.steps if tale else {}
-    mine = [name for name in mine if spoken.get(name, name) and not name.startswith("keep:")]
+    mine = [name for name in mine if spoken.get(name, name) and not name.startswith(("keep:", "wait for "))]
     said = []
     if kept and run.direction != "undo":
         said.append(
@@ -151,8 +147,7 @@ def _worked(run: Run, steps: Sequence[Step], acted: set[str]) -> list[Said]:
 def _deed(action: Action, events: Sequence[Event]) -> list[Said]:
     words, what, why = words_of(action.tool), thing(action), _sentence((action.error or {}).get("message", ""))
     if action.status == A.DONE:
-        did = words.did(_arguments(action))
-        return [Said(text=f" {_permitted(events)} it "), Said(text=did, strong=True), Said(text=f"{_settled(events)}.")]
+        return _did(action, events)
     if action.status == A.HELD:
         return [
             Said(text=" "),
@@ -187,6 +182,13 @@ def _deed(action: Action, events: Sequence[Event]) -> list[Said]:
         Said(text="waits to be executed", state="running"),
         Said(text="."),
     ]
+
+
+def _did(action: Action, events: Sequence[Event]) -> list[Said]:
+    words = words_of(action.tool)
+    seen = f" and {words.seen}" if (action.verified or {}).get("ok") else ""
+    did, after = words.did(_arguments(action)), f"{_settled(events)}{seen}."
+    return [Said(text=f" {_permitted(events)} it "), Said(text=did, strong=True), Said(text=after)]
 
 
 def _permitted(events: Sequence[Event]) -> str:
@@ -234,13 +236,14 @@ def _ending(run: Run, actions: Sequence[Action], events: Sequence[Event], goes_o
         return [Said(text=" It "), Said(text="needs a person", state="unknown"), Said(text=f". {why}")]
     if run.status == R.COMPENSATED:
         return [Said(text=" "), Said(text="What could be undone is undone", state="compensated"), Said(text=".")]
-    if run.status == R.WAITING and run.waiting_for not in ("", "approval"):
-        return [Said(text=f" It waits {_awaited(run)}.")]
     result = run.result if isinstance(run.result, dict) else {}
     ended = _outcome(run, result) if run.status == R.DONE else ""
     if ended:
         because = f": {_sentence(str(result['why']))}" if result.get("why") else "."
         return [Said(text=" "), Said(text=ended, strong=True), Said(text=because)]
+    waits, until = awaited.told(run, events)
+    if waits:
+        return [Said(text=" "), Said(text=waits, state="waiting"), Said(text=until)]
     return [Said(text=" It is done.")] if run.status == R.DONE else []
 
 
@@ -273,7 +276,7 @@ def _sorts(run: Run, steps: Sequence[Step], actions: Sequence[Action], goes_on: 
     waiting = [action.tool for action in actions if action.status in states.ACTION_OPEN]
     if waiting:
         found.append(Sort(state="waiting", title="Not sent", text=f"{_listed(waiting)}: nothing has left here yet"))
-    done = [action.tool for action in actions if action.status == A.DONE]
+    done = list(dict.fromkeys(action.tool for action in actions if action.status == A.DONE))
     undo = [tool for tool in done if registry.get(tool).compensator]
     if undo:
         found.append(

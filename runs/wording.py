@@ -61,6 +61,7 @@ class Words:
     was: str  # "paid"
     provider: str  # "the ledger"
     twice: Callable[[dict[str, Any]], str]  # what a second one would do
+    seen: str = "saw that it is there"  # what the tool's own look afterwards found
 
 
 def money(minor: int, currency: str) -> str:
@@ -101,6 +102,7 @@ TOOLS = {
         was="sent",
         provider="the mailbox",
         twice=lambda a: f"a second one could reach {a['name']}",
+        seen="saw it arrive",
     ),
 }
 
@@ -112,7 +114,7 @@ class Tale:
     opening: Callable[[dict[str, Any]], str]  # the first sentence, from its input
     steps: dict[str, str]  # name of a step -> what it did; an empty text is not worth a word
     ended: dict[str, str]  # outcome -> in a few words, for lists and the end of the story
-    awaits: str = "an event"  # what comes from outside
+    event: str = ""  # what it means when it waits for an event: "a reply"
 
 
 def _writes(given: dict[str, Any]) -> str:
@@ -138,10 +140,8 @@ TALES = {
             "write_outreach": "drafted the first mail",
             "write_follow_up": "drafted the follow-up",
             "read_reply": "read their reply",
-            "wait for a reply to the first mail": "waited for a reply",
-            "wait for a reply to the follow-up": "waited once more",
             "check_replies": "looked into the inbox",
-            "send_outreach/verified": "saw that the mail arrived",
+            "send_outreach/verified": "",
             "slot": "waited for its turn",
             "events:reply": "",
             "remember": "",
@@ -158,7 +158,7 @@ TALES = {
             "left_alone": "Left alone: the drafts were refused",
             "nothing_to_do": "Nothing to do",
         },
-        awaits="a reply",
+        event="a reply",
     ),
 }
 
@@ -177,12 +177,6 @@ REFUSALS = {
 
 def tale_of(workflow: str) -> Tale | None:
     return TALES.get(workflow)
-
-
-def awaited(workflow: str, kind: str, display: str) -> str:
-    """What a run waits for: "for a reply", "for a decision", "until a time"."""
-    tale = tale_of(workflow)
-    return f"for {tale.awaits}" if kind == "event" and tale is not None else display
 
 
 def words_of(tool: str) -> Words:

@@ -45,7 +45,7 @@ async function copy(button) {
   setTimeout(() => use?.setAttribute("href", "#i-copy"), 1200);
 }
 
-// The same words as the server's: 42 s, 12 m, 3 h 28 m, 5 d.
+// The same words as the server's: 42 s, 12 m, 3 h 28 m, 2 d 23 h, 5 d.
 function span(seconds) {
   const whole = Math.max(Math.floor(seconds), 0);
   if (whole < 60) return `${whole} s`;
@@ -54,7 +54,7 @@ function span(seconds) {
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return `${hours} h ${String(minutes % 60).padStart(2, "0")} m`;
   const days = Math.floor(hours / 24);
-  return days < 3 && hours % 24 ? `${days} d ${hours % 24} h` : `${days} d`;
+  return hours % 24 && days < 4 ? `${days} d ${hours % 24} h` : `${days} d`;
 }
 
 function tick() {

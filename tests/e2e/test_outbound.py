@@ -1,171 +1,145 @@
-"""Sales outreach from a lead to its end, in a real browser and by API, with three days that pass by a command."""
+"""A lead from the form to its end, on the product as people meet it: two mails that were read by people, and silence."""
 
 import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from config.world import companies
-from tests.e2e.product import Product, api, manage, running, sign_in
-from tests.e2e.test_main_job import open_request, state
+from tests.e2e import outbound
+from tests.e2e.outbound import approve, entered, followed, lead, made, state, story, three_days
+from tests.e2e.product import Product, sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
-PEOPLE = {person["email"].partition("@")[0]: person for person in companies.people()}
+ARTIFACT = re.compile("/artifacts/")
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory) -> Iterator[Product]:
-    """A product of its own: its clock is moved, and others' runs must not feel that."""
-    place = tmp_path_factory.mktemp("outbound")
-    for directory in (place, *place.parents[:2]):
-        directory.chmod(0o755)
-    with running(place / "data") as found:
-        yield found
+def pages(browser, product) -> Iterator[dict[str, Page]]:
+    """One signed-in page a role for this module: signing in is most of a short test's time."""
+    found = {role: sign_in(browser, product, role) for role in ("reviewer", "starter")}
+    yield found
+    for page in found.values():
+        page.context.close()
 
 
 @pytest.fixture
-def ilse(browser: Browser, product: Product) -> Iterator[Page]:
-    page = sign_in(browser, product, "owner")
-    yield page
-    page.context.close()
+def mara(pages) -> Page:
+    return pages["reviewer"]
 
 
-def three_days(product: Product) -> None:
-    assert "brought forward" in manage(product, "advance_clock", "--days", "3")
+@pytest.fixture
+def jonas(pages) -> Page:
+    return pages["starter"]
 
 
-def new_lead(page: Page, product: Product, name: str, note: str = "", anyway: bool = False) -> str:
-    """A lead through the form; the address of its run."""
-    page.goto(f"{product.url}/northwind/runs/new/lead/")
-    labels = {"Company": "company", "Its web domain": "domain", "Person": "person", "E-mail": "email"}
-    for label, field in labels.items():
-        page.get_by_label(label, exact=True).fill(PEOPLE[name][field])
-    page.get_by_label("Why we write").fill(note)
-    page.get_by_role("button", name="Start the run").last.click()
-    if anyway:
-        page.get_by_role("button", name="Start anyway, it waits").click()
-    page.wait_for_url(re.compile(r"/runs/[0-9a-f-]{36}/"))
-    return page.url
+def bar(page: Page, step: str) -> dict[str, float]:
+    row = page.locator(".trace-row").filter(has=page.get_by_role("link", name=step, exact=True))
+    box = row.locator("rect.bar").bounding_box()
+    assert box is not None
+    return {"begin": box["x"], "end": box["x"] + box["width"]}
 
 
-def approve(page: Page, run: str) -> None:
-    open_request(page, run)
-    page.locator('[data-answer="approve"]').click()
-    expect(page.locator("#request").get_by_text("Approved and executed").first).to_be_visible()
-
-
-def answered(page: Page, product: Product, name: str, words: str) -> None:
-    """What a customer does: find the mail, answer it."""
-    [mail, *_] = reversed(product.mails(PEOPLE[name]["email"]))
-    page.goto(f"{product.env['HOLDPOINT_MAILBOX_URL']}/")
-    letter = page.locator(f"#message-{mail['id']}")
-    letter.locator("summary", has_text="Reply").click()
-    letter.get_by_role("textbox").fill(words)
-    letter.get_by_role("button", name="Send the reply").click()
-    expect(page.locator("main")).to_contain_text(words)
-
-
-def switch_follow_ups(page: Page, product: Product, mode: str) -> None:
-    page.goto(f"{product.url}/northwind/flags/?flag=follow_up_enabled")
-    page.locator(f"input[name=mode][value={mode}]").check()
-    page.get_by_label("Reason", exact=True).fill("the campaign is over")
-    page.get_by_role("button", name="Save the rule").click()
-    expect(page.locator("#flag-list")).to_contain_text("On" if mode == "on" else "Off")
-
-
-PHONE = {"color_scheme": "dark", "viewport": {"width": 390, "height": 844}}
-
-
-@pytest.mark.parametrize(("name", "shape"), [("tobias", {}), ("grace", PHONE)], ids=["wide", "phone and dark"])
-def test_a_lead_is_written_to_waited_for_three_days_and_followed_up_once(product, browser, jonas, name, shape):
-    mara = sign_in(browser, product, "reviewer", **shape)
-    run = new_lead(jonas, product, name)
+def test_a_lead_from_the_form_gets_two_mails_that_people_agreed_to_and_the_run_ends_without_a_reply(
+    product: Product, jonas, mara
+):
+    given = lead()
+    run = entered(jonas, product, given)
     state(jonas, "Waiting for a decision")
-    expect(jonas.locator("#trace, .trace").first).to_contain_text("research/press")
-    approve(mara, run)
+    assert product.mails(given["email"]) == []
+    for number in (1, 2):
+        approve(mara, product, run)
+        state(jonas, "Waiting for a reply")
+        assert [mail["copies"] for mail in product.mails(given["email"])] == [1] * number
+        three_days(product)
+        if number == 1:
+            state(jonas, "Waiting for a decision")
+    state(jonas, "Done")
+    story(jonas, "No reply after two mails")
+    assert len(product.mails(given["email"])) == 2
+
+
+def test_register_and_press_are_read_side_by_side(product, jonas):
+    run = entered(jonas, product, lead())
+    state(jonas, "Waiting for a decision")
+    followed(jonas, run)
+    expect(jonas.locator(".trace")).to_contain_text("2 in parallel")
+    register, press = bar(jonas, "register"), bar(jonas, "press")
+    assert register["begin"] < press["end"]
+    assert press["begin"] < register["end"]
+    story(jonas, "read the company register, read the press and drafted the first mail")
+
+
+def test_the_evidence_of_a_request_leads_to_the_step_that_read_it(product, jonas, mara):
+    outbound.card_of(mara, product, entered(jonas, product, lead()))
+    mara.get_by_role("link", name="step research/register").click()
+    expect(mara.get_by_role("region", name="Step")).to_contain_text("Weaves technical fabrics")
+    mara.get_by_role("link", name="Input").click()
+    expect(mara.get_by_role("region", name="Step")).to_contain_text("brightloom.example")
+
+
+def test_a_source_that_hangs_does_not_keep_the_other_one_waiting(product, jonas):
+    product.fault("register", "timeout")
+    entered(jonas, product, lead())
+    press = jonas.locator(".trace-row").filter(has=jonas.get_by_role("link", name=re.compile("press$")))
+    expect(press).to_contain_text("2 articles")
+    expect(jonas.locator(".page-head .state-pill")).to_have_text(re.compile("Running|Retrying"))
+    state(jonas, "Waiting for a decision")
+
+
+def test_while_it_waits_the_page_says_for_what_and_until_when(product, jonas, mara):
+    run = entered(jonas, product, lead())
+    approve(mara, product, run)
     state(jonas, "Waiting for a reply")
-    expect(jonas.locator(".run-about")).to_contain_text("Waits for a reply")
-    assert len(product.mails(PEOPLE[name]["email"])) == 1
+    about = jonas.get_by_role("region", name=re.compile("About"))
+    expect(about).to_contain_text(re.compile(r"Waits for a reply, until \d+ \w{3}, \d\d:\d\d \(2 d 23 h left\)"))
+    story(jonas, "It waits for a reply")
     three_days(product)
     state(jonas, "Waiting for a decision")
-    approve(mara, run)
+    expect(about).not_to_contain_text("Waits for a reply")
+    expect(jonas.locator(".run-story-text")).not_to_contain_text("It waits for a reply")
+
+
+def test_what_it_wrote_stands_on_its_page_and_opens(product, jonas, mara):
+    given = lead()
+    run = entered(jonas, product, given)
+    approve(mara, product, run)
     state(jonas, "Waiting for a reply")
-    assert len(product.mails(PEOPLE[name]["email"])) == 2
+    expect(jonas.get_by_role("region", name="Made by this run").locator("li")).to_have_count(2)
+    assert made(jonas) == ["First mail, draft 1", "First mail, as sent"]
+    jonas.get_by_role("link", name="First mail, as sent").click()
+    jonas.wait_for_url(ARTIFACT)
+    [mail] = product.mails(given["email"])
+    expect(jonas.get_by_role("region", name="Content")).to_contain_text(given["email"])
+    assert mail["text"].strip() in jonas.locator(".text-sent").inner_text().replace("\r\n", "\n")
+
+
+def test_the_follow_up_is_held_like_the_first_mail_and_answers_it(product, jonas, mara):
+    given = lead()
+    run = entered(jonas, product, given)
+    approve(mara, product, run)
+    state(jonas, "Waiting for a reply")
     three_days(product)
-    state(jonas, "Done")
-    expect(jonas.locator("#run-page")).to_contain_text("No reply after two mails")
-    assert mara.evaluate("document.documentElement.scrollWidth") <= mara.viewport_size["width"]
-    mara.context.close()
-
-
-def test_drafts_and_sent_mails_can_be_read_on_the_run_page(product, jonas, mara):
-    run = new_lead(jonas, product, "ruairi")
-    approve(mara, run)
-    state(jonas, "Waiting for a reply")
-    made = jonas.get_by_role("region", name="Made by this run")
-    expect(made.get_by_role("link")).to_have_count(2)
-    made.get_by_role("link", name=re.compile("as sent")).click()
-    expect(jonas.locator("main")).to_contain_text("Subject:")
-    expect(jonas.locator("main")).to_contain_text("Ruairi")
-
-
-def test_a_no_by_mail_ends_it_for_good_also_for_the_next_run(product, jonas, mara):
-    answer = api(product, "leads", PEOPLE["mads"], key="mads-1")
-    assert answer.status_code == 201, answer.text
-    run = f"{product.url}/northwind/runs/{answer.json()['run']}/"
-    jonas.goto(run)
     state(jonas, "Waiting for a decision")
-    approve(mara, run)
+    assert len(product.mails(given["email"])) == 1
+    outbound.card_of(mara, product, run)
+    expect(mara.locator(".effect-sentence")).to_contain_text("Re: ")
+    expect(mara.get_by_text("First mail, 3 days ago, no reply")).to_be_visible()
+    approve(mara, product, run)
     state(jonas, "Waiting for a reply")
-    answered(mara, product, "mads", "We are not interested. Please do not write to me again.")
-    state(jonas, "Done")
-    expect(jonas.locator("#run-page")).to_contain_text("They said no, and are not contacted again")
-    expect(jonas.locator(".run-about")).to_contain_text("Do not contact")
-    again = api(product, "leads", PEOPLE["mads"], key="mads-2")
-    assert (again.status_code, again.json()["code"]) == (422, "do_not_contact")
-    assert len(product.mails(PEOPLE["mads"]["email"])) == 1
+    newest, first = product.mails(given["email"])
+    assert dict(newest["headers"])["In-Reply-To"] == first["message_id"]
 
 
-def test_of_two_runs_on_one_lead_the_second_waits_and_has_nothing_to_do(product, jonas, mara):
-    first = new_lead(jonas, product, "lucia")
-    second = new_lead(jonas, product, "lucia", anyway=True)
-    state(jonas, "Waiting for its turn")
-    expect(jonas.locator(".run-about")).to_contain_text("Another run works on them")
-    approve(mara, first)
-    answered(mara, product, "lucia", "Sounds good, let us talk on Monday.")
-    state(jonas, "Done")
-    assert jonas.url == second
-    expect(jonas.locator("#run-page")).to_contain_text("Nothing to do")
-    assert len(product.mails(PEOPLE["lucia"]["email"])) == 1
-
-
-def test_a_file_says_what_to_mend_and_starts_what_can_start(product, jonas):
-    rows = [
-        "company,domain,person,email",
-        "Solvang Energi,solvangenergi.example,Ingrid Haugen,ingrid.haugen@solvangenergi.exampel",
-    ]
-    rows.append(",".join(PEOPLE["beatriz"][field] for field in ("company", "domain", "person", "email")))
-    jonas.goto(f"{product.url}/northwind/runs/new/leads/")
-    file = {"name": "leads.csv", "mimeType": "text/csv", "buffer": "\n".join(rows).encode()}
-    jonas.get_by_label("CSV, up to 500 rows").set_input_files(file)
-    jonas.get_by_role("button", name="Look at the rows").last.click()
-    expect(jonas.locator("main")).to_contain_text("1 can start, 1 to mend")
-    jonas.get_by_role("button", name="Use ingrid.haugen@solvangenergi.example").click()
-    expect(jonas.locator("main")).to_contain_text("2 can start")
-    jonas.get_by_role("button", name="Start 2 leads").click()
-    expect(jonas.locator("body")).to_contain_text("Outreach to Ingrid Haugen")
-    expect(jonas.locator("body")).to_contain_text("Outreach to Beatriz Almeida")
-
-
-def test_without_the_flag_there_is_no_follow_up(product, jonas, mara, ilse):
-    run = new_lead(jonas, product, "piotr")
-    approve(mara, run)
+def test_a_reason_to_reject_reaches_the_next_draft(product, jonas, mara):
+    given = lead()
+    run = entered(jonas, product, given)
+    outbound.card_of(mara, product, run).locator('[data-answer="reject"]').click()
+    mara.locator("#reason").fill("please do not mention the second mill")
+    mara.locator("#reject").get_by_role("button", name="Reject", exact=True).click()
+    expect(mara.get_by_text("Rejected").first).to_be_visible()
+    expect(jonas.get_by_role("link", name="First mail, draft 2")).to_be_visible()
+    approve(mara, product, run)
     state(jonas, "Waiting for a reply")
-    switch_follow_ups(ilse, product, "off")
-    expect(jonas.locator(".run-about")).to_contain_text("off for this run", timeout=1500)
-    three_days(product)
-    state(jonas, "Done")
-    expect(jonas.locator("#run-page")).to_contain_text("No reply, and no follow-up")
-    assert len(product.mails(PEOPLE["piotr"]["email"])) == 1
-    switch_follow_ups(ilse, product, "on")
+    [mail] = product.mails(given["email"])
+    assert "second mill" not in mail["text"]
