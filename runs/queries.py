@@ -251,7 +251,10 @@ def _text(event: Event) -> str:
 
 
 def _selected(steps: Sequence[Step], path: str, run: Run) -> Step | None:
-    """The step of the address; else the one that speaks: unknown, failed, waiting; else the last."""
+    """The step of the address; else the one that speaks: unknown, failed, waiting; else the last.
+
+    Of a run that is over, the last one with an effect.
+    """
     by_path = {step.path: step for step in steps}
     if path in by_path:
         return by_path[path]
@@ -259,6 +262,8 @@ def _selected(steps: Sequence[Step], path: str, run: Run) -> Step | None:
         for step in reversed(steps):
             if step.status == wanted:
                 return step
+    if run.finished_at is not None:  # what it did outside says more than how it tidied up
+        steps = [step for step in steps if step.kind in ("action", "undo")] or steps
     return steps[-1] if steps else None
 
 
@@ -293,6 +298,8 @@ def _given(event: Event | None) -> Any:
     if event is None:
         return None
     given = event.body["input"]
+    if isinstance(given, list):  # of a branch of a parallel step, which has no names
+        given = {"args": given}
     args = given.get("args") or []
     return {**{f"argument {place}": value for place, value in enumerate(args, 1)}, **given.get("kwargs", {})}
 
