@@ -82,4 +82,6 @@ def artifact(actor: Actor, run_id: uuid.UUID, artifact_id: uuid.UUID) -> Kept:
 
 def _others(run: Run) -> list[tuple[Run, str, str]]:
     found = Run.objects.filter(tenant_id=run.tenant_id, subject=run.subject).exclude(pk=run.pk)
-    return [(other, *story.pill(other)) for other in found.defer("input").order_by("-id")[:MOST]]
+    return [
+        (other, *story.pill(other)) for other in found.select_related("workflow").defer("input").order_by("-id")[:MOST]
+    ]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runs import canonical, states
+from runs import awaited, canonical, states
 from runs.models import Action, Event, Run, Step
 from runs.redaction import shown
 from runs.states import ActionStatus, RunStatus, StepStatus
@@ -102,9 +102,9 @@ def pill(run: Run) -> tuple[str, str]:
     if run.stop_requested_at and run.status in states.RUN_OPEN:
         return "paused", "Stop requested"
     if run.status == R.WAITING and run.waiting_for:
-        return family, f"Waiting {run.get_waiting_for_display()}"
+        return family, f"Waiting {awaited.what(run)}"
     if run.status == R.COMPENSATING and run.waiting_for:
-        return family, f"Undoing, waits {run.get_waiting_for_display()}"
+        return family, f"Undoing, waits {awaited.what(run)}"
     if run.status == R.NEEDS_ATTENTION and (run.error or {}).get("code") == "outcome_unknown":
         return family, "Outcome unknown"
     return family, words
@@ -128,7 +128,7 @@ def now(run: Run, result: dict[str, Any]) -> str:
         R.COMPENSATED: "What it did was taken back",
         R.CANCELLED: "A person ended it",
         R.FAILED: "It goes on in another run",
-    }.get(R(run.status), f"Waits {run.get_waiting_for_display()}" if run.waiting_for else "")
+    }.get(R(run.status), f"Waits {awaited.what(run)}" if run.waiting_for else "")
 
 
 def _outcome(run: Run, result: dict[str, Any]) -> str:
@@ -172,7 +172,7 @@ def _worked(run: Run, steps: Sequence[Step], acted: set[str]) -> list[Said]:
     mine = [_name(s.path) for s in steps if s.status == StepStatus.DONE and not s.inherited and s.path not in acted]
     tale = tale_of(run.workflow.name)
     spoken = tale.steps if tale else {}
-    mine = [name for name in mine if spoken.get(name, name) and not name.startswith("keep:")]
+    mine = [name for name in mine if spoken.get(name, name) and not name.startswith(("keep:", "wait for "))]
     said = []
     if kept and run.direction != "undo":
         said.append(
@@ -188,7 +188,9 @@ def _deed(action: Action, events: Sequence[Event]) -> list[Said]:
     words, what, why = words_of(action.tool), thing(action), _sentence((action.error or {}).get("message", ""))
     if action.status == A.DONE:
         did = words.did(_arguments(action))
-        return [Said(text=f" {_permitted(events)} it "), Said(text=did, strong=True), Said(text=f"{_settled(events)}.")]
+        seen = f" and {words.seen}" if (action.verified or {}).get("ok") else ""
+        after = f"{_settled(events)}{seen}."
+        return [Said(text=f" {_permitted(events)} it "), Said(text=did, strong=True), Said(text=after)]
     if action.status == A.HELD:
         return [
             Said(text=" "),
@@ -277,6 +279,9 @@ def _ending(run: Run, actions: Sequence[Action], events: Sequence[Event], goes_o
     if ended:
         because = f": {_sentence(str(result['why']))}" if result.get("why") else "."
         return [Said(text=" "), Said(text=ended, strong=True), Said(text=because)]
+    waits, until = awaited.told(run, events)
+    if waits:
+        return [Said(text=" "), Said(text=waits, state="waiting"), Said(text=until)]
     return [Said(text=" It is done.")] if run.status == R.DONE else []
 
 

@@ -16,6 +16,7 @@ class Words:
     was: str  # "paid"
     provider: str  # "the ledger"
     twice: Callable[[dict[str, Any]], str]  # what a second one would do
+    seen: str = "saw that it is there"  # what the tool's own look afterwards found
 
 
 def money(minor: int, currency: str) -> str:
@@ -56,6 +57,7 @@ TOOLS = {
         was="sent",
         provider="the mailbox",
         twice=lambda a: f"a second one could reach {a['name']}",
+        seen="saw it arrive",
     ),
 }
 
@@ -67,6 +69,7 @@ class Tale:
     opening: Callable[[dict[str, Any]], str]  # the first sentence, from its input
     steps: dict[str, str]  # name of a step -> what it did; an empty text is not worth a word
     ended: dict[str, str]  # outcome -> in a few words, for lists and the end of the story
+    event: str = ""  # what it means when it waits for an event: "a reply"
 
 
 def _writes(given: dict[str, Any]) -> str:
@@ -93,7 +96,7 @@ TALES = {
             "write_follow_up": "drafted the follow-up",
             "read_reply": "read their reply",
             "check_replies": "looked into the inbox",
-            "send_outreach/verified": "saw that the mail arrived",
+            "send_outreach/verified": "",
             "slot": "waited for its turn",
             "events:reply": "",
             "remember": "",
@@ -110,6 +113,7 @@ TALES = {
             "left_alone": "Left alone: the drafts were refused",
             "nothing_to_do": "Nothing to do",
         },
+        event="a reply",
     ),
 }
 

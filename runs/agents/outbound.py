@@ -226,7 +226,7 @@ def _read_replies(ctx: Context, replies: Sequence[dict[str, Any]]) -> None:
             continue
         reading = ctx.step("read_reply", understand, text, kind="model").reading
         answer = reading.verdict if reading.verdict in ("interested", "not_interested") else "answered"
-        found[answer] = (who, reading.quote or reading.summary)
+        found[answer] = (who, f"“{reading.quote}”" if reading.quote else reading.summary)
     for outcome in ("not_interested", "bounced", "interested", "answered"):
         if outcome in found:
             who, words = found[outcome]
