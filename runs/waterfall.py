@@ -1,7 +1,8 @@
 """Geometry of the trace: bars in percent of the width, with stretches of waiting folded into narrow gaps. Pure."""
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ ICONS = {
 }
 OF_TOOL = {"refund_payment": "money", "reverse_refund": "back", "send_email": "mail", "send_outreach": "mail"}
 WORK = ("", "bar-model")
+WAITED = {"due": "none in time", "event": "it came", "skipped": "ended by hand"}  # how a wait ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,8 @@ class Line:
     selected: bool = False
     inherited: bool = False
     ghost: bool = False  # planned and not begun
+    depth: int = 0  # 1 below a group
+    group: bool = False  # stands for the steps below it, and is none itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +110,7 @@ def draw(run: Run, steps: Sequence[Step], events: Sequence[Any], *, selected: st
     worked = sum((p.end - p.start).total_seconds() for p in every if p.kind in WORK)
     whole = (scale.end - scale.begin).total_seconds()
     return Trace(
-        lines=tuple(lines if show else lines + _ghosts(mine, {step.path for step in steps})),
+        lines=tuple(lines if show else _grouped(lines) + _ghosts(mine, {step.path for step in steps})),
         hidden=len(steps) - len(kept),
         counts=counts,
         gaps=tuple(scale.gaps),
@@ -209,18 +213,56 @@ def _line(step: Step, pieces: Sequence[Piece], scale: Scale, now: datetime, sele
     tool = name.split("#")[0]
     until = max([piece.end for piece in pieces], default=step.finished_at or now)
     began = min([piece.start for piece in pieces], default=step.started_at)
-    note = f"{step.note}, attempt {step.attempt}" if step.attempt > 1 and step.note else step.note
+    told = WAITED.get(step.note, step.note) if step.kind in ("timer", "event") else step.note
+    note = f"{told}, attempt {step.attempt}" if step.attempt > 1 and told else told
     return Line(
         path=step.path,
         label=f"undo {name}" if step.kind == "undo" else name,
         note="" if note == step.status or (step.status == StepStatus.WAITING and note == "held") else note,
-        icon=OF_TOOL.get(tool, ICONS.get(step.kind, "tool")) if step.kind != "undo" else "back",
+        icon=_icon(step.kind, tool),
         state=state,
         words=step.get_status_display(),
         time=duration((until - began).total_seconds()),
         bars=tuple(_bar(piece, scale) for piece in pieces),
         selected=step.path == selected,
         inherited=step.inherited,
+    )
+
+
+def _icon(kind: str, tool: str) -> str:
+    known = OF_TOOL.get(tool) if kind == "action" else None
+    return known or ("back" if kind == "undo" else ICONS.get(kind, "tool"))
+
+
+def _grouped(lines: Sequence[Line]) -> list[Line]:
+    """Steps that ran side by side stand below a line of their own: research/press and research/register."""
+    found: list[Line] = []
+    paths = {line.path for line in lines}
+    for name, several in itertools.groupby(lines, lambda line: line.path.rpartition("/")[0]):
+        inside = list(several)
+        if not name or len(inside) < 2 or name in paths or name.startswith("undo"):
+            found += inside
+            continue
+        found.append(_group_line(name, inside))
+        found += [replace(line, label=line.label.removeprefix(f"{name}/"), depth=1) for line in inside]
+    return found
+
+
+def _group_line(name: str, inside: Sequence[Line]) -> Line:
+    bars = [bar for line in inside for bar in line.bars]
+    x, end = min((bar.x for bar in bars), default=0.0), max((bar.x + bar.width for bar in bars), default=0.0)
+    worst = next((line for line in inside if line.state != "done"), inside[0])
+    return Line(
+        path=name,
+        label=name,
+        note=f"{len(inside)} in parallel",
+        icon="flow",
+        state=worst.state,
+        words=worst.words,
+        time="",
+        bars=(Bar(kind="bar-group", x=x, width=round(end - x, 2)),) if bars else (),
+        inherited=all(line.inherited for line in inside),
+        group=True,
     )
 
 

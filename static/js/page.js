@@ -45,7 +45,7 @@ async function copy(button) {
   setTimeout(() => use?.setAttribute("href", "#i-copy"), 1200);
 }
 
-// The same words as the server's: 42 s, 12 m, 3 h 28 m, 5 d.
+// The same words as the server's: 42 s, 12 m, 3 h 28 m, 2 d 23 h, 5 d.
 function span(seconds) {
   const whole = Math.max(Math.floor(seconds), 0);
   if (whole < 60) return `${whole} s`;
@@ -53,7 +53,8 @@ function span(seconds) {
   if (minutes < 60) return `${minutes} m`;
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return `${hours} h ${String(minutes % 60).padStart(2, "0")} m`;
-  return `${Math.floor(hours / 24)} d`;
+  const days = Math.floor(hours / 24);
+  return hours % 24 && days < 4 ? `${days} d ${hours % 24} h` : `${days} d`;
 }
 
 function tick() {

@@ -88,7 +88,7 @@ def until(moment: datetime | None) -> SafeString | str:
 
 
 def span(length: timedelta) -> str:
-    """42 s, 12 m, 3 h 28 m, 5 d."""
+    """42 s, 12 m, 3 h 28 m, 2 d 23 h, 5 d."""
     seconds = max(int(length.total_seconds()), 0)
     if seconds < 60:
         return f"{seconds} s"
@@ -98,7 +98,8 @@ def span(length: timedelta) -> str:
     hours, minutes = divmod(minutes, 60)
     if hours < 24:
         return f"{hours} h {minutes:02d} m"
-    return f"{hours // 24} d"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours and days < 4 else f"{days} d"
 
 
 @register.filter
@@ -111,6 +112,12 @@ def short(key: object) -> str:
 def subject_name(key: str) -> str:
     """lead:ada@brightloom.example is ada@brightloom.example."""
     return key.partition(":")[2] or key or "its subject"
+
+
+@register.filter
+def moment(text: str) -> datetime:
+    """An ISO 8601 text as a time."""
+    return datetime.fromisoformat(text)
 
 
 @register.filter
