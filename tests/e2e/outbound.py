@@ -97,7 +97,7 @@ def answered(page: Page, product: Product, given: dict[str, str], sample: str) -
     page.goto(product.env["HOLDPOINT_MAILBOX_URL"])
     message = page.get_by_role("article").filter(has_text=given["email"]).first
     message.get_by_text("Reply", exact=True).click()
-    message.get_by_role("link", name=sample).click()
+    message.get_by_role("link", name=sample, exact=True).click()
     message.get_by_role("button", name="Send the reply").click()
     expect(page.get_by_text("Your reply was sent.")).to_be_visible()
 
