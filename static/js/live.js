@@ -44,7 +44,15 @@ function ask(element, wanted) {
     return;
   }
   asked.set(element.id, Date.now());
+  element.addEventListener("htmx:beforeOnLoad", late);
   window.htmx?.trigger(element, "news");
+}
+
+// A part was replaced while an answer to it was on its way: that answer has no place any more, and the new part asks.
+function late(event) {
+  if (event.currentTarget.isConnected) return;
+  event.preventDefault();
+  hear("*");
 }
 
 function askLater(id, wanted) {
