@@ -144,10 +144,15 @@ def _text(text: str) -> str:
 def _thread(message: dict[str, Any], seen: _Seen) -> str:
     """Links to the message that this one answers, and to those that answer it."""
     first = seen.by_message_id.get(_answered(message))
-    lines = [("Answers", first, first["subject"] or "No subject")] if first else []
+    alone = first is not None and first["from"] == message["from"]
+    lines = [("Follows" if alone else "Answers", first, first["subject"] or "No subject")] if first else []
     if message["message_id"]:
         lines += [
-            ("Answered by", reply, f"{reply['from']}, {_when(reply)}")
+            (
+                "Followed by" if reply["from"] == message["from"] else "Answered by",
+                reply,
+                f"{reply['from']}, {_when(reply)}",
+            )
             for reply in seen.answers.get(message["message_id"], ())
         ]
     links = (f'<li>{word} <a href="#message-{to["id"]}">{escape(label)}</a></li>' for word, to, label in lines)
