@@ -11,6 +11,7 @@ from tenants import scoping
 from tenants.permissions import LOOK, MANAGE, OPERATE, Actor
 
 MOST = 20  # other runs, artifacts
+CALLED = {"answer": "They answered", "words": "In their words"}  # facts that the workflows of this code write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class About:
     artifacts: list[Artifact]
     more: int  # artifacts that are not shown
     subject: Subject | None
+    known: tuple[tuple[str, str], ...]  # what earlier runs wrote down: name, words
     others: list[tuple[Run, str, str]]  # run, colour family, words
     holder: Run | None  # the other run whose turn it is
     wait: Wait | None  # an open wait for time or an event
@@ -58,6 +60,7 @@ def about(actor: Actor, run: Run) -> About:
         artifacts=artifacts[:MOST],
         more=max(len(artifacts) - MOST, 0),
         subject=subject,
+        known=_known(subject),
         others=others,
         holder=holder,
         wait=wait if open_now else None,
@@ -78,6 +81,18 @@ def artifact(actor: Actor, run_id: uuid.UUID, artifact_id: uuid.UUID) -> Kept:
             raise errors.NotFound("There is no such artifact here. It may belong to another tenant of yours.")
         text = bytes(kept.blob.content).decode("utf-8", "replace")
     return Kept(artifact=kept, run=kept.run, text=redaction.shown(text))
+
+
+def _known(subject: Subject | None) -> tuple[tuple[str, str], ...]:
+    """The facts in words. What they said stands once: not here, when it is why they are not contacted."""
+    facts = {name: value for name, value in (subject.facts if subject else {}).items() if value is not None}
+    if subject is not None and subject.no_contact_at is not None:
+        facts.pop("words", None)
+    lifted = facts.pop("contact allowed again", None)
+    found = [(CALLED.get(name, name.capitalize()), str(value)) for name, value in facts.items()]
+    if isinstance(lifted, dict):
+        found.append(("Contact allowed again", f"by {lifted.get('by')}: {lifted.get('why')}"))
+    return tuple(found)
 
 
 def _others(run: Run) -> list[tuple[Run, str, str]]:

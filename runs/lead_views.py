@@ -18,14 +18,14 @@ from tenants.permissions import START
 
 # name, label, hint, whether it has to be given
 FIELDS = (
-    ("company", "Company", "", True),
+    ("company", "Company", "As the mail calls it.", True),
     ("domain", "Its web domain", "A pasted address is fine. The register and the press are asked about it.", True),
     ("person", "Person", "First and last name; the mail greets them.", True),
     ("email", "E-mail", "One mail goes there once a person agreed.", True),
-    ("role", "Their role", "Optional.", False),
-    ("note", "Why we write", "Optional. The draft may rest on it; reviewers see it.", False),
-    ("owner_email", "Who looks after it", "Optional. The e-mail of a member.", False),
-    ("due_on", "Not after", "Optional. A day like 2026-12-24 or 24.12.2026.", False),
+    ("role", "Their role", "As it stands on their card.", False),
+    ("owner_email", "Who looks after it", "The e-mail of a member.", False),
+    ("note", "Why we write", "The draft may rest on it; reviewers see it.", False),
+    ("due_on", "Not after", "A day like 2026-12-24 or 24.12.2026.", False),
 )
 LABELS = {name: label for name, label, _, _ in FIELDS} | {"priority": "Priority"}
 NAMES = [name for name, _, _, _ in FIELDS] + ["priority"]
