@@ -22,7 +22,7 @@ FIELDS = (
     ("domain", "Its web domain", "A pasted address is fine. The register and the press are asked about it.", True),
     ("person", "Person", "First and last name; the mail greets them.", True),
     ("email", "E-mail", "One mail goes there once a person agreed.", True),
-    ("role", "Their role", "As it stands on their card.", False),
+    ("role", "Their role", "Such as head of operations.", False),
     ("owner_email", "Who looks after it", "The e-mail of a member.", False),
     ("note", "Why we write", "The draft may rest on it; reviewers see it.", False),
     ("due_on", "Not after", "A day like 2026-12-24 or 24.12.2026.", False),

@@ -302,7 +302,7 @@ def _sorts(run: Run, steps: Sequence[Step], actions: Sequence[Action], goes_on: 
     waiting = [action.tool for action in actions if action.status in states.ACTION_OPEN]
     if waiting:
         found.append(Sort(state="waiting", title="Not sent", text=f"{_listed(waiting)}: nothing has left here yet"))
-    done = [action.tool for action in actions if action.status == A.DONE]
+    done = list(dict.fromkeys(action.tool for action in actions if action.status == A.DONE))
     undo = [tool for tool in done if registry.get(tool).compensator]
     if undo:
         found.append(

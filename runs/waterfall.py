@@ -1,7 +1,7 @@
 """Geometry of the trace: bars in percent of the width, with stretches of waiting folded into narrow gaps. Pure."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -110,7 +110,7 @@ def draw(run: Run, steps: Sequence[Step], events: Sequence[Any], *, selected: st
     worked = sum((p.end - p.start).total_seconds() for p in every if p.kind in WORK)
     whole = (scale.end - scale.begin).total_seconds()
     return Trace(
-        lines=tuple(lines if show else _grouped(lines) + _ghosts(mine, {step.path for step in steps})),
+        lines=tuple(lines if show else _grouped(lines, pieces) + _ghosts(mine, {step.path for step in steps})),
         hidden=len(steps) - len(kept),
         counts=counts,
         gaps=tuple(scale.gaps),
@@ -234,7 +234,7 @@ def _icon(kind: str, tool: str) -> str:
     return known or ("back" if kind == "undo" else ICONS.get(kind, "tool"))
 
 
-def _grouped(lines: Sequence[Line]) -> list[Line]:
+def _grouped(lines: Sequence[Line], pieces: Mapping[str, Sequence[Piece]]) -> list[Line]:
     """Steps that ran side by side stand below a line of their own: research/press and research/register."""
     found: list[Line] = []
     paths = {line.path for line in lines}
@@ -243,12 +243,12 @@ def _grouped(lines: Sequence[Line]) -> list[Line]:
         if not name or len(inside) < 2 or name in paths or name.startswith("undo"):
             found += inside
             continue
-        found.append(_group_line(name, inside))
+        found.append(_group_line(name, inside, [piece for line in inside for piece in pieces.get(line.path, ())]))
         found += [replace(line, label=line.label.removeprefix(f"{name}/"), depth=1) for line in inside]
     return found
 
 
-def _group_line(name: str, inside: Sequence[Line]) -> Line:
+def _group_line(name: str, inside: Sequence[Line], pieces: Sequence[Piece]) -> Line:
     bars = [bar for line in inside for bar in line.bars]
     x, end = min((bar.x for bar in bars), default=0.0), max((bar.x + bar.width for bar in bars), default=0.0)
     worst = next((line for line in inside if line.state != "done"), inside[0])
@@ -259,7 +259,7 @@ def _group_line(name: str, inside: Sequence[Line]) -> Line:
         icon="flow",
         state=worst.state,
         words=worst.words,
-        time="",
+        time=duration((max(p.end for p in pieces) - min(p.start for p in pieces)).total_seconds()) if pieces else "",
         bars=(Bar(kind="bar-group", x=x, width=round(end - x, 2)),) if bars else (),
         inherited=all(line.inherited for line in inside),
         group=True,
