@@ -74,7 +74,7 @@ def posted(product: Product, key: str, what: str, given: dict[str, Any]) -> str:
 def approve(page: Page, product: Product, run: str) -> None:
     """Open the request of a run and agree to it."""
     card_of(page, product, run).locator('[data-answer="approve"]').click()
-    expect(page.get_by_text("Approved and executed").first).to_be_visible()
+    expect(page.locator(".decision-card-head .state-pill")).to_have_text("Approved and executed", timeout=15_000)
 
 
 def manage(product: Product, *argv: str) -> str:
