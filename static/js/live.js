@@ -9,7 +9,7 @@ const mark = document.getElementById("live-mark");
 const again = document.getElementById("live-ask");
 const asked = new Map(); // element's id -> when it was asked for last
 const later = new Map(); // element's id -> the one timer that asks for it later
-const open = new Set(); // ids of elements with a question by news under way
+const asking = new WeakSet(); // elements with a question by news under way
 const missed = new Map(); // element's id -> what it would have heard meanwhile: the answer may be older than that
 let topics = new Set();
 let timer = null;
@@ -40,32 +40,32 @@ function deliver() {
 }
 
 function ask(element, wanted) {
-  if (open.has(element.id)) return void missed.set(element.id, wanted);
+  if (asking.has(element)) return void missed.set(element.id, wanted);
   const wait = (asked.get(element.id) ?? 0) + Number(element.dataset.newsEvery ?? 0) - Date.now();
   if (wait > 0) {
     if (!later.has(element.id)) later.set(element.id, setTimeout(() => askLater(element.id, wanted), wait));
     return;
   }
   asked.set(element.id, Date.now());
-  element.addEventListener("htmx:beforeOnLoad", late);
+  for (const moment of ["htmx:beforeSend", "htmx:beforeOnLoad", "htmx:afterRequest"]) element.addEventListener(moment, track);
   window.htmx?.trigger(element, "news");
 }
 
-document.addEventListener("htmx:beforeSend", (event) => {
-  if (byNews(event.detail)) open.add(event.detail.requestConfig.elt.id);
-});
-document.addEventListener("htmx:afterRequest", (event) => {
-  const id = byNews(event.detail) && event.detail.requestConfig.elt.id;
-  if (!open.delete(id) || !missed.has(id)) return;
-  hear(...missed.get(id));
-  missed.delete(id);
-});
-
-// A part was replaced while an answer to it was on its way: that answer has no place any more, and the new part asks.
-function late(event) {
-  if (event.currentTarget.isConnected) return;
-  event.preventDefault();
-  hear("*");
+// The way of a question, on the element itself: one that was replaced meanwhile is in no document. An answer to it has
+// no place any more, and the new one asks.
+function track(event) {
+  const { currentTarget: element, type, detail } = event;
+  if (type === "htmx:beforeOnLoad" && !element.isConnected) {
+    event.preventDefault();
+    hear("*");
+  }
+  if (detail.requestConfig?.elt !== element || !byNews(detail)) return;
+  if (type === "htmx:beforeSend") asking.add(element);
+  if (type !== "htmx:afterRequest") return;
+  asking.delete(element);
+  const wanted = missed.get(element.id);
+  missed.delete(element.id);
+  if (wanted) hear(...wanted);
 }
 
 function askLater(id, wanted) {

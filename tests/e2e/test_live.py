@@ -102,7 +102,10 @@ def test_news_that_comes_while_an_older_answer_is_under_way_is_not_lost(product,
     older = jonas.request.get(run, headers={"HX-Request": "true"}).text()
     held = []
     jonas.route(re.compile(re.escape(run)), lambda route: route.continue_() if held else held.append(route))
-    card_of(elsewhere, product, run).locator('[data-answer="approve"]').click()
+    card_of(elsewhere, product, run)
+    with jonas.expect_request(lambda request: "after=" in request.url):
+        jonas.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    elsewhere.locator('[data-answer="approve"]').click()
     elsewhere.goto(run)
     expect(elsewhere.locator(".page-head .state-pill")).to_have_text("Done")
     held[0].fulfill(body=older, content_type="text/html")
