@@ -187,9 +187,8 @@ def _worked(run: Run, steps: Sequence[Step], acted: set[str]) -> list[Said]:
 def _deed(action: Action, events: Sequence[Event]) -> list[Said]:
     words, what, why = words_of(action.tool), thing(action), _sentence((action.error or {}).get("message", ""))
     if action.status == A.DONE:
-        did = words.did(_arguments(action))
         seen = f" and {words.seen}" if (action.verified or {}).get("ok") else ""
-        after = f"{_settled(events)}{seen}."
+        did, after = words.did(_arguments(action)), f"{_settled(events)}{seen}."
         return [Said(text=f" {_permitted(events)} it "), Said(text=did, strong=True), Said(text=after)]
     if action.status == A.HELD:
         return [
@@ -274,6 +273,11 @@ def _ending(run: Run, actions: Sequence[Action], events: Sequence[Event], goes_o
         return [Said(text=" It "), Said(text="needs a person", state="unknown"), Said(text=f". {why}")]
     if run.status == R.COMPENSATED:
         return [Said(text=" "), Said(text="What could be undone is undone", state="compensated"), Said(text=".")]
+    return _result(run, events)
+
+
+def _result(run: Run, events: Sequence[Event]) -> list[Said]:
+    """How it ended, or what it waits for."""
     result = run.result if isinstance(run.result, dict) else {}
     ended = _outcome(run, result) if run.status == R.DONE else ""
     if ended:
