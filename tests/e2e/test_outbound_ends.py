@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e import outbound
 from tests.e2e.outbound import answered, approve, entered, followed, lead, posted, state, story, three_days
 from tests.e2e.product import Product, sign_in
-from tests.e2e.test_main_job import STORY, customer, entries
+from tests.e2e.test_main_job import STORY, customer, entries, letters
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 FLAG = "northwind/flags/?flag=follow_up_enabled"
@@ -193,4 +193,4 @@ def test_a_refund_by_api_is_followed_to_its_end_in_the_browser(product, key, jon
     state(jonas, "Done")
     story(jonas, "refunded £41.00")
     [entry] = entries(product, "NW-90401")
-    assert (entry["executions"], len(product.mails(email))) == (1, 1)
+    assert (entry["executions"], len(letters(product, "NW-90401"))) == (1, 1)
