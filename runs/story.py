@@ -236,6 +236,11 @@ def _ending(run: Run, actions: Sequence[Action], events: Sequence[Event], goes_o
         return [Said(text=" It "), Said(text="needs a person", state="unknown"), Said(text=f". {why}")]
     if run.status == R.COMPENSATED:
         return [Said(text=" "), Said(text="What could be undone is undone", state="compensated"), Said(text=".")]
+    return _result(run, events)
+
+
+def _result(run: Run, events: Sequence[Event]) -> list[Said]:
+    """How it ended, or what it waits for."""
     result = run.result if isinstance(run.result, dict) else {}
     ended = _outcome(run, result) if run.status == R.DONE else ""
     if ended:

@@ -1,16 +1,13 @@
 """Steps of the outbound workflow as people take them: in the browser, by API, at the mailbox, on the command line."""
 
-import os
 import re
-import subprocess
-import sys
 import uuid
 from typing import Any
 
 import httpx
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.product import ROOT, Product
+from tests.e2e.product import Product, manage
 from tests.e2e.test_live import LIVE, card_of
 
 LABELS = {"company": "Company", "domain": "Its web domain", "person": "Person", "email": "E-mail"}
@@ -48,6 +45,16 @@ def pasted(page: Page, product: Product, rows: list[dict[str, str]]) -> None:
     page.get_by_role("heading", name=re.compile(r"^\d+ rows?$")).wait_for()
 
 
+def chosen(page: Page, product: Product, rows: list[dict[str, str]]) -> None:
+    """The same rows as a file, chosen and looked at."""
+    lines = [";".join(rows[0]), *(";".join(row.values()) for row in rows)]
+    page.goto(f"{product.url}/northwind/runs/new/leads/")
+    file = {"name": "leads.csv", "mimeType": "text/csv", "buffer": "\n".join(lines).encode("utf-8-sig")}
+    page.get_by_label("CSV, up to 500 rows and 1 MB").set_input_files([file])  # type: ignore[list-item]
+    page.get_by_role("button", name="Look at the rows").last.click()
+    page.get_by_role("heading", name=re.compile(r"^\d+ rows?$")).wait_for()
+
+
 def row_of(page: Page, person: str) -> Locator:
     return page.locator(".leads-table tbody tr").filter(has_text=person)
 
@@ -74,18 +81,7 @@ def posted(product: Product, key: str, what: str, given: dict[str, Any]) -> str:
 def approve(page: Page, product: Product, run: str) -> None:
     """Open the request of a run and agree to it."""
     card_of(page, product, run).locator('[data-answer="approve"]').click()
-    expect(page.get_by_text("Approved and executed").first).to_be_visible()
-
-
-def manage(product: Product, *argv: str) -> str:
-    """What `bin/manage` says when it runs a command beside the product; a process of its own."""
-    kept = ("DATABASE_URL", "DATABASE_OWNER_URL", "HOLDPOINT_SECRET_KEY", "DJANGO_SETTINGS_MODULE")
-    env = {name: value for name, value in os.environ.items() if name not in kept}
-    env |= {"PYTHONPATH": str(ROOT), "HOLDPOINT_DATA": str(product.data)}
-    command = [sys.executable, "-m", "config.launch.manage", *argv]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    expect(page.locator(".decision-card-head .state-pill")).to_have_text("Approved and executed", timeout=15_000)
 
 
 def three_days(product: Product) -> None:

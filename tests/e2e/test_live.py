@@ -96,6 +96,23 @@ def test_a_row_that_changed_is_replaced_alone(product, jonas, elsewhere, mara):
     assert changed == 1
 
 
+def test_news_that_comes_while_an_older_answer_is_under_way_is_not_lost(product, jonas, elsewhere):
+    run = ticket(jonas, product, "NW-90207", "35.00")
+    expect(jonas.locator(".page-head .state-pill")).to_have_text("Waiting for a decision")
+    older = jonas.request.get(run, headers={"HX-Request": "true"}).text()
+    held = []
+    jonas.route(re.compile(re.escape(run)), lambda route: route.continue_() if held else held.append(route))
+    card_of(elsewhere, product, run)
+    with jonas.expect_request(lambda request: "after=" in request.url):
+        jonas.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    elsewhere.locator('[data-answer="approve"]').click()
+    elsewhere.goto(run)
+    expect(elsewhere.locator(".page-head .state-pill")).to_have_text("Done")
+    held[0].fulfill(body=older, content_type="text/html")
+    expect(jonas.locator(".page-head .state-pill")).to_have_text("Done")
+    jonas.unroute_all()
+
+
 def test_the_card_stays_and_says_what_became_of_it_elsewhere(product, jonas, elsewhere, mara):
     run = ticket(jonas, product, "NW-90203", "35.00")
     mara.set_viewport_size({"width": 1280, "height": 640})

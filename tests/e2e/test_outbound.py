@@ -67,7 +67,8 @@ def test_register_and_press_are_read_side_by_side(product, jonas):
     register, press = bar(jonas, "register"), bar(jonas, "press")
     assert register["begin"] < press["end"]
     assert press["begin"] < register["end"]
-    story(jonas, "read the company register, read the press and drafted the first mail")
+    story(jonas, "read the company register")
+    story(jonas, "read the press")
 
 
 def test_the_evidence_of_a_request_leads_to_the_step_that_read_it(product, jonas, mara):

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e import outbound
 from tests.e2e.outbound import answered, approve, entered, followed, lead, posted, state, story, three_days
 from tests.e2e.product import Product, sign_in
-from tests.e2e.test_main_job import STORY, customer, entries
+from tests.e2e.test_main_job import STORY, customer, entries, letters
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 FLAG = "northwind/flags/?flag=follow_up_enabled"
@@ -150,6 +150,15 @@ def test_rows_that_cannot_be_used_say_what_to_fix_and_the_others_start(product, 
     expect(jonas.locator("#run-rows")).not_to_contain_text("Mads Holm")
 
 
+def test_what_cannot_be_used_of_a_file_is_saved_with_what_to_fix(product, jonas):
+    outbound.chosen(jonas, product, [lead(), lead(company="", person="Lucía Velarde")])
+    expect(jonas.get_by_text("1 can start, 1 to mend")).to_be_visible()
+    with jonas.expect_download() as saved:
+        jonas.get_by_role("button", name="Save the rest as CSV").click()
+    text = saved.value.path().read_text("utf-8-sig")
+    assert (text.count("\n"), "Lucía Velarde" in text, "Write the company." in text) == (2, True, True)
+
+
 def test_a_row_is_mended_on_the_page_and_starts(product, jonas):
     word = lead()["email"].split("@")[0]
     outbound.pasted(jonas, product, [lead(person="Piotr Zielinski", email=f"{word}@brightlom.example")])
@@ -184,4 +193,4 @@ def test_a_refund_by_api_is_followed_to_its_end_in_the_browser(product, key, jon
     state(jonas, "Done")
     story(jonas, "refunded £41.00")
     [entry] = entries(product, "NW-90401")
-    assert (entry["executions"], len(product.mails(email))) == (1, 1)
+    assert (entry["executions"], len(letters(product, "NW-90401"))) == (1, 1)

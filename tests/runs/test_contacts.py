@@ -34,8 +34,9 @@ def test_only_an_admin_allows_contact_again(cast, lead):
     with pytest.raises(errors.Forbidden):
         contacts.allow(actor=cast.dave, run_id=run.pk, reason=REASON)
     contacts.allow(actor=cast.alice, run_id=run.pk, reason="they wrote again")
-    subject = about.about(cast.alice, fresh(run)).subject
-    assert (subject.no_contact_at, subject.facts["contact allowed again"]["was"]) == (None, REASON)
+    found = about.about(cast.alice, fresh(run))
+    assert (found.subject.no_contact_at, found.subject.facts["contact allowed again"]["was"]) == (None, REASON)
+    assert ("Contact allowed again", f"by {cast.alice.user}: they wrote again") in found.known
 
 
 @pytest.mark.parametrize("who", ["bob", "jon"])

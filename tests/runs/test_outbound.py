@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from approvals import decisions
-from runs import about, operations, rehearsal
+from runs import about, operations, queries, rehearsal
 from runs.engine import inboxes, recovery, sending
 from runs.models import Action, Artifact, Event, Run, Step, Subject
 from tenants import features
@@ -220,6 +220,18 @@ def test_a_reviewers_reason_reaches_the_next_draft_and_three_refusals_leave_the_
     asked = inside(run, lambda: list(Event.objects.filter(run_id=run.pk, path__startswith="write_outreach")))
     assert asked[1].body["input"]["args"][1]["refused"] == ["please make it shorter"]
     assert mails(world, given) == []
+
+
+def test_the_page_shows_both_sources_below_one_line_and_each_as_a_step(cast):
+    run = carry_out(begun(cast, lead()))
+    detail = queries.run_detail(cast.alice, run.pk, path="research/press")
+    found = {line.path: (line.label, line.depth, line.note) for line in detail.trace.lines}
+    assert found["research"] == ("research", 0, "2 in parallel")
+    assert found["research/press"] == ("press", 1, "2 articles")
+    assert detail.given == {"argument 1": "brightloom.example"}
+    assert detail.result["articles"][0]["title"] == "Brightloom opens a second mill"
+    filtered = queries.run_detail(cast.alice, run.pk, show="waiting").trace.lines
+    assert [line.label for line in filtered] == ["send_outreach"]
 
 
 def test_a_source_that_hangs_is_left_out_and_the_mail_claims_nothing_from_it(cast, world, monkeypatch):
