@@ -102,6 +102,7 @@ class Account:
     tenant: str
 
 
+MADE = "made with the demo"  # reason of its first changes
 CAST = [
     (
         "northwind",
@@ -135,7 +136,9 @@ def _user(email: str, name: str) -> User:
 
 def _tenant(slug: str, name: str, currency: str, users: Sequence[tuple[User, str]]) -> None:
     owner = people.add_tenant(slug=slug, name=name, currency=currency, owner=users[0][0])
-    members: list[Membership] = [people.add_member(actor=owner, user=user, role=role) for user, role in users[1:]]
+    members: list[Membership] = [
+        people.add_member(actor=owner, user=user, role=role, reason=MADE) for user, role in users[1:]
+    ]
     for name in ("refund_desk", "outbound"):
         operations.set_up_workflow(actor=owner, name=name, note="first release")
     policies.publish(actor=owner, rules=RULES, note="the demo's rules")

@@ -12,7 +12,7 @@ from runs import canonical, errors
 from runs.gates import ALLOW, DENY, HOLD, Verdict
 from runs.models import Action
 from runs.states import EffectClass
-from tenants import scoping
+from tenants import audit, scoping
 from tenants.models import Role
 from tenants.permissions import MANAGE, Actor
 
@@ -128,4 +128,7 @@ def publish(*, actor: Actor, rules: Any, note: str) -> Policy:
             author=actor.user,
         )
         policy.save(force_insert=True)
+        before = f"version {newest.version}" if newest else None
+        after = f"version {policy.version}"
+        audit.record(actor=actor, kind="policy", target="policy", reason=note, before=before, after=after)
     return policy

@@ -117,13 +117,18 @@ def _reaches(actor: Actor, on: set[str]) -> tuple[Reach, ...]:
     """Everything, each workflow, each tool with side effects that has been asked for; with what a stop would hold."""
     running = Run.objects.filter(tenant=actor.tenant, status__in=states.RUN_OPEN).order_by()
     runs = dict(running.values_list("workflow_id").annotate(count=Count("pk")))
-    found = [("tenant:", "Everything", wording.counted(sum(runs.values()), "open run"))]
+    found = [("tenant:", "Everything", _amount(sum(runs.values()), "open run"))]
     for flow in Workflow.objects.filter(tenant=actor.tenant).order_by("title"):
-        count = wording.counted(runs.get(flow.pk, 0), "open run")
+        count = _amount(runs.get(flow.pk, 0), "open run")
         found.append((f"workflow:{flow.name}", f"Workflow {flow.title.lower()}", count))
     unsent = Action.objects.filter(tenant=actor.tenant, status__in=states.ACTION_OPEN).order_by()
     waiting = dict(unsent.values_list("tool").annotate(count=Count("pk")))
     for tool in sorted({*wording.TOOLS, *waiting}):
-        count = wording.counted(waiting.get(tool, 0), "action") + " not sent yet"
+        count = _amount(waiting.get(tool, 0), "action") + " waiting"
         found.append((f"tool:{tool}", f"Tool {tool}", count))
     return tuple(Reach(value=value, label=label, note=note, on=value in on) for value, label, note in found)
+
+
+def _amount(number: int, one: str) -> str:
+    """2 open runs, no open run."""
+    return wording.counted(number, one) if number else f"no {one}"

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from runs import about, contacts, errors, live, operations, queries, stopping, system
+from runs import about, contacts, errors, live, operations, queries, stopping, system, wording
 from runs.forms import ReasonForm, SettleForm, StopForm, TicketForm
 from runs.models import Action
 from tenants import flags, scoping
@@ -244,7 +244,10 @@ def lifts(request: Any, stop_id: uuid.UUID) -> HttpResponse:
         return redirect("runs:stops", tenant=request.actor.tenant.slug)
     held = stopping.held_by(request.actor, stop)
     flags.lift(actor=request.actor, stop=stop, reason=form.cleaned_data["reason"], held=held)
-    messages.success(request, "Lifted. What waited goes on by itself, each action after its own check.")
+    waited = (
+        f"{wording.counted(held, 'run')} that waited {'goes' if held == 1 else 'go'}" if held else "What waits goes"
+    )
+    messages.success(request, f"Lifted. {waited} on by itself, each action after its own check.")
     return redirect("runs:stops", tenant=request.actor.tenant.slug)
 
 

@@ -59,6 +59,13 @@ class State:
     on: bool  # for anybody at all
 
     @property
+    def percent(self) -> int:
+        """Of what is open, as a bar shows it."""
+        if self.row is None or not self.row.version:
+            return 100 if self.declared.default else 0
+        return {Feature.Mode.ON: 100, Feature.Mode.OFF: 0}.get(Feature.Mode(self.row.mode), self.row.percent)
+
+    @property
     def version(self) -> int:
         return self.row.version if self.row is not None else 0
 

@@ -14,7 +14,7 @@ from tenants import audit, errors, features, people
 from tenants.entry import member
 from tenants.forms import FlagForm, KeyForm, MemberForm, PasswordForm, RoleForm, Why
 from tenants.models import Feature, Role
-from tenants.permissions import GRANTS, MANAGE
+from tenants.permissions import GRANTS, MANAGE, WORDS
 
 SEES = {
     Role.OWNER: "everything, owners included",
@@ -42,7 +42,8 @@ def _members(request: Any, *, form: MemberForm | None = None, who: Any = None, *
         "form": form or MemberForm(),
         "who": who,
         "gives": [(role, Role(role).label, SEES[role]) for role in Role],
-        "rights": sorted(GRANTS.get(who.role, ())) if who else (),
+        "rights": [word for right, word in WORDS.items() if who and right in GRANTS.get(who.role, ())],
+        "follow": f"{_to(request, 'members')}?{urlencode({'who': who.pk if who else '', 'text': text, 'after': after})}",
         "may_manage": request.actor.may(MANAGE),
         "here": "members",
         **more,
@@ -92,7 +93,7 @@ def removals(request: Any, member_id: uuid.UUID) -> HttpResponse:
     row, form = people.member_of(request.actor, member_id), Why(request.POST)
     request.actor.require(MANAGE)
     if not form.is_valid():
-        return _members(request, who=row, role_form=form, status=422)
+        return _members(request, who=row, removal_form=form, status=422)
     try:
         people.revoke(actor=request.actor, user=row.user, reason=form.cleaned_data["reason"])
     except errors.Conflict as error:
@@ -141,6 +142,7 @@ def _flags(request: Any, name: str, form: FlagForm | None = None, status: int = 
         "entries": entries[:20],
         "form": form or (_flag_form(request, chosen) if chosen else None),
         "may_manage": request.actor.may(MANAGE),
+        "follow": f"{_to(request, 'flags')}?{urlencode({'flag': name})}",
         "here": "flags",
     }
     return render(request, "tenants/flags.html", context, status=status)
@@ -193,14 +195,15 @@ def reach(request: Any, name: str) -> HttpResponse:
     mode, percent = request.GET.get("mode", ""), request.GET.get("percent", "")
     if mode not in Feature.Mode.values:
         raise errors.Invalid("Choose on, off or a share.", field="mode")
-    found = features.reach(
-        request.actor,
-        name,
-        mode=mode,
-        percent=int(percent) if percent.isdigit() else 0,
-        people=request.GET.getlist("people"),
-    )
-    return render(request, "tenants/_reach.html", {"reach": found})
+    share = int(percent) if percent.isdecimal() and len(percent) < 3 else 0
+    people, found = request.GET.getlist("people"), None
+    if mode != Feature.Mode.SHARE or share:
+        found = features.reach(request.actor, name, mode=mode, percent=share, people=people)
+    named = 0 if mode == Feature.Mode.ON else len(people)
+    return render(request, "tenants/_reach.html", {"reach": found, "named": named})
+
+
+KINDS = {"member": "Members", "key": "Keys", "flag": "Flags", "stop": "Stops", "policy": "Policies"}
 
 
 @require_GET
@@ -208,8 +211,17 @@ def reach(request: Any, name: str) -> HttpResponse:
 def history(request: Any) -> HttpResponse:
     kind = request.GET.get("kind", "")
     kind = kind if kind in audit.KINDS else ""
-    rows, older = audit.page(request.actor, kind=kind, before=request.GET.get("before", ""))
-    context = {"rows": rows, "older": older, "kind": kind, "kinds": audit.KINDS, "here": "history"}
+    target = request.GET.get("target", "").strip()[:200]
+    rows, older = audit.page(request.actor, kind=kind, target=target, before=request.GET.get("before", ""))
+    kept = {"kind": kind, "target": target}
+    context = {
+        "rows": rows,
+        "older": urlencode({**kept, "before": older}) if older else "",
+        "kind": kind,
+        "kinds": KINDS,
+        "target": target,
+        "here": "history",
+    }
     return render(request, "tenants/history.html", context)
 
 

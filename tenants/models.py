@@ -132,6 +132,11 @@ class Stop(TenantModel):
     def pk_text(self) -> str:
         return str(self.pk)
 
+    @property
+    def words(self) -> str:
+        """everything, workflow refund_desk, tool send_email."""
+        return "everything" if self.scope == self.Scope.TENANT else f"{self.scope} {self.target}"
+
     def __str__(self) -> str:
         return f"stop of {self.get_scope_display()} {self.target}".strip()
 

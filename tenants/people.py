@@ -42,20 +42,6 @@ def named(email: str) -> User:
     return found
 
 
-def let_operate(*, email: str, on: bool, reason: str) -> bool:
-    """Give a person the right to stop every tenant, or take it back; False when it is so already.
-
-    It belongs to no tenant's history, so the log keeps it. Raises `NotFound` and `Invalid`.
-    """
-    who = named(email)
-    if len(reason.strip()) < LEAST_REASON:
-        raise errors.Invalid("Say why in a few words: it stands in the log.", field="reason")
-    changed = User.objects.filter(pk=who.pk, operates_platform=not on).update(operates_platform=on)
-    if changed:
-        log.warning("the right to stop every tenant changed", extra={"who": who.email, "on": on, "reason": reason})
-    return bool(changed)
-
-
 def seats_of(user: User) -> list[Seat]:
     """Every tenant the person is a member of, by name. One query, through a function of the cross role."""
     with connection.cursor() as cursor:
@@ -157,7 +143,8 @@ def _guard(actor: Actor, then: str | None, now: str | None) -> None:
 def invite(*, actor: Actor, email: str, name: str, role: str, reason: str = "") -> tuple[Membership, str]:
     """Add somebody by e-mail; for a new person also the secret of a link with which they choose a password once.
 
-    The secret is returned once and is empty for somebody who can sign in already.
+    The secret is returned once and is empty for somebody who can sign in already. Asked again for somebody who has
+    not chosen a password yet, it makes a new link. Raises `Conflict` for any other member: a role is changed on purpose.
     """
     actor.require(MANAGE)
     email = email.strip().lower()
@@ -166,6 +153,10 @@ def invite(*, actor: Actor, email: str, name: str, role: str, reason: str = "") 
         new = user is None
         if user is None:
             user = User.objects.create_user(email, None, name=name.strip() or email.partition("@")[0])
+        seat = Membership.objects.filter(tenant=actor.tenant, user=user, revoked_at=None).first()
+        if seat is not None and (user.has_usable_password() or seat.role != role):
+            label = seat.get_role_display().lower()
+            raise errors.Conflict(f"{user} is a member already, as {label}. Choose them in the list to change that.")
         member = add_member(actor=actor, user=user, role=role, reason=reason or "invited")
         return member, _invitation(actor, user) if new or not user.has_usable_password() else ""
 
@@ -178,13 +169,17 @@ def _invitation(actor: Actor, user: User) -> str:
 
 
 def invited(secret: str) -> User:
-    """Whom the link is for. Raises `NotFound` when it was used, is over, or never was."""
+    """Whom the link is for. Raises `NotFound` when it was used, is over, or never was.
+
+    Once a password is chosen no link of the person works any more, also one that nobody has used.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT tenant_id, user_id FROM invitation_v1(%s)", [_hash(secret)])
         row = cursor.fetchone()
-    if row is None:
-        raise errors.NotFound("This link was used or its time is over. Ask an admin for a new one.")
-    return User.objects.get(pk=row[1])
+    user = User.objects.filter(pk=row[1]).first() if row is not None else None
+    if user is None or user.has_usable_password():
+        raise errors.NotFound("This link was used or its time is over. Sign in, or ask an admin for a new one.")
+    return user
 
 
 def accept(*, secret: str, password: str) -> User:
@@ -259,6 +254,7 @@ def issue_key(*, actor: Actor, user: User, label: str, scopes: list[str]) -> str
         key = issue_key_for(member=member, label=label, scopes=scopes)
         after = {"label": label, "scopes": scopes}
         audit.record(actor=actor, kind="key", target=user.email, reason=f"issued: {label}", before=None, after=after)
+        news.announce_tenant(tenant=actor.tenant.pk, about="members")
     return key
 
 
@@ -282,6 +278,7 @@ def revoke_key(*, actor: Actor, key_id: uuid.UUID, reason: str) -> None:
         if ApiKey.objects.filter(tenant=actor.tenant, pk=key_id, revoked_at=None).update(revoked_at=timezone.now()):
             before = {"label": row.label, "scopes": row.scopes}
             audit.record(actor=actor, kind="key", target=row.user.email, reason=reason, before=before, after=None)
+            news.announce_tenant(tenant=actor.tenant.pk, about="members")
 
 
 def _check(reason: str) -> None:

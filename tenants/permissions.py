@@ -10,6 +10,15 @@ from tenants.models import Membership, Role, Tenant, User
 
 LOOK, START, OPERATE, DECIDE, STOP, MANAGE = "look", "start", "operate", "decide", "stop", "manage"
 
+WORDS = {
+    LOOK: "see everything",
+    START: "start runs",
+    OPERATE: "repair runs",
+    DECIDE: "decide requests",
+    STOP: "stop agents",
+    MANAGE: "manage members, flags and stops",
+}
+
 GRANTS: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset({LOOK, START, OPERATE, DECIDE, STOP, MANAGE}),
     Role.ADMIN: frozenset({LOOK, START, OPERATE, DECIDE, STOP, MANAGE}),
@@ -37,7 +46,7 @@ class Actor:
     def require(self, right: str, on: models.Model | None = None) -> None:
         if not self.may(right, on):
             raise errors.Forbidden(
-                f"Your role here is {Role(self.role).label.lower()}, which may not {right}. An admin can grant it."
+                f"Your role here is {Role(self.role).label.lower()}, which may not {WORDS[right]}. An admin can grant it."
             )
 
 

@@ -6,6 +6,14 @@ import "./newer.js";
 import "./review.js";
 import { say } from "./say.js";
 
+// The button says what it would do: its form's choice, by name.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-names]");
+  const button = form?.querySelector("[data-named]");
+  const chosen = form?.querySelector("label:has(:checked) [data-name]")?.textContent;
+  if (button && chosen) button.textContent = `${button.dataset.named} ${chosen[0].toLowerCase()}${chosen.slice(1)}`;
+});
+
 // Browsers without invoker commands open and close dialogs by the same attributes.
 if (!("commandForElement" in HTMLButtonElement.prototype)) {
   document.addEventListener("click", (event) => {

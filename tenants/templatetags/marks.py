@@ -128,18 +128,24 @@ def words(text: str) -> list[str]:
 @register.filter
 def told(state: Any) -> str:
     """One side of a change in words: {"role": "admin"} is admin, None is nothing."""
+    if isinstance(state, dict) and "mode" in state:
+        return _rule(state)
+    if isinstance(state, dict) and "role" in state:
+        return str(state["role"] or "no member")
     if isinstance(state, dict):
-        parts = [_told(name, value) for name, value in state.items() if value not in (None, 0, [], "")]
+        parts = [_told(value) for value in state.values() if value not in (None, 0, [], "")]
         return ", ".join(parts) or "nothing"
     return str(state) if state is not None else "nothing"
 
 
-def _told(name: str, value: Any) -> str:
-    if name == "percent":
-        return f"{value} %"
-    if name == "people":
-        return f"{len(value)} named"
+def _told(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _rule(state: dict[str, Any]) -> str:
+    base = f"on for {state.get('percent', 0)} %" if state["mode"] == "share" else str(state["mode"])
+    named = len(state.get("people") or ())
+    return f"{base} and {named} named" if named and state["mode"] != "on" else base
 
 
 @register.filter

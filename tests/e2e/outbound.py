@@ -16,9 +16,9 @@ LABELS |= {"role": "Their role", "note": "Why we write"}
 
 def lead(**changed: str) -> dict[str, str]:
     """Somebody new at a company that register and press know."""
-    given = {"company": "Brightloom Textiles", "domain": "brightloom.example", "person": "Ada Osei"}
+    given = {"company": "Brightloom Textiles", "domain": "brightloom.example", "person": "Wanda Brosch"}
     more = {"role": "Head of operations", "note": "She asked about rain jackets at the fair in Leeds."}
-    return given | {"email": f"ada.{uuid.uuid4().hex[:8]}@brightloom.example"} | more | changed
+    return given | {"email": f"wanda.{uuid.uuid4().hex[:8]}@brightloom.example"} | more | changed
 
 
 def filled(page: Page, product: Product, given: dict[str, str]) -> None:

@@ -102,7 +102,7 @@ def test_after_a_no_neither_form_nor_api_starts_a_run(product, key, jonas, mara,
     followed(jonas, run)
     state(jonas, "Done")
     outbound.filled(jonas, product, given)
-    expect(jonas.get_by_role("alert")).to_contain_text("Ada Osei asked not to be contacted")
+    expect(jonas.get_by_role("alert")).to_contain_text("Wanda Brosch asked not to be contacted")
     expect(jonas.get_by_label("Company")).to_have_value(given["company"])
     refused = outbound.post(product, key, "leads", given)
     assert (refused.status_code, refused.json()["code"]) == (422, "do_not_contact")

@@ -86,7 +86,7 @@ def test_a_colleague_without_the_right_is_told_so(cast):
     run = started(cast, {"do": "step", "name": "read"})
     answer = post(cast.jon, f"runs/{run.pk}/cancellations/", reason="because I can")
     assert answer.status_code == 403
-    assert "may not operate" in words(answer)
+    assert "may not repair runs" in words(answer)
     assert fresh(run).status == "queued"
 
 

@@ -198,7 +198,7 @@ def test_history_tells_every_change_and_cannot_be_altered(cast, owner_url):
     stop = flags.stop(actor=cast.dave, scope=Stop.Scope.TENANT, reason=WHY)
     flags.lift(actor=cast.alice, stop=stop, reason="it is mended", held=2)
     seen = words(browser(cast.bob).get(at(cast.bob, "history/")))
-    for told in ("test_flag", "stopped, 2 held back → open", "it is mended", "nothing → reviewer"):
+    for told in ("test_flag", "stopped, 2 held back → open", "it is mended", "no member → reviewer"):
         assert told in seen
     with psycopg.connect(owner_url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute("UPDATE tenants_auditentry SET reason = 'x'")
